@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frame in, prediction out, on a device."""
+
+from joint_perception.engine.engine import Engine, EngineError, load_engine
+from joint_perception.engine.frame import Frame, Prediction
+from joint_perception.engine.stopwatch import Stopwatch
+
+__all__ = ["Engine", "EngineError", "Frame", "Prediction", "Stopwatch", "load_engine"]

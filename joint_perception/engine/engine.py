@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: frames in, predictions out, the network and its device in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from joint_perception.domains import Domain, DomainError, get_domain
+from joint_perception.domains.catalogue import DOMAINS
+from joint_perception.engine.frame import Frame, Prediction
+from joint_perception.engine.postprocess import to_predictions
+from joint_perception.engine.preprocess import to_input
+from joint_perception.engine.stopwatch import Stopwatch
+from joint_perception.network import load_network, resolve_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from joint_perception.network import JointNetwork
+
+# The authors' networks see 1/32 of the image at their coarsest; below that nothing is left to see.
+MIN_SIZE = 32
+
+
+class EngineError(RuntimeError):
+    """A device that is not there, or a network, a domain and a size that do not fit together."""
+
+
+class Engine:
+    """A network on a device, and what its outputs mean.
+
+    Args:
+        network: In evaluation mode; it is moved to the device.
+        domain: What its labels and depths mean.
+        device: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`.
+        network_size: (height, width) the image is resized to for the network; None: the image's own. Depth
+            comes out as the network says it at that size: it is not corrected for the shorter focal length.
+
+    Raises:
+        EngineError: The device does not exist, the size is too small, or the domain does not fit the head.
+    """
+
+    def __init__(
+        self,
+        network: JointNetwork,
+        domain: Domain,
+        device: str = "auto",
+        network_size: tuple[int, int] | None = None,
+    ) -> None:
+        if network_size is not None and min(network_size) < MIN_SIZE:
+            raise EngineError(
+                f"network size is {network_size[1]}x{network_size[0]} (width x height); each must be at least "
+                f"{MIN_SIZE}, or leave it out for the image's own size"
+            )
+        if domain.first_channel + domain.num_classes > network.num_classes:
+            raise EngineError(
+                f"domain {domain.name!r} needs channels {domain.first_channel} to "
+                f"{domain.first_channel + domain.num_classes - 1} but the segmentation head has {network.num_classes}"
+            )
+        self.domain = domain
+        self.device = select_device(device)
+        self.network_size = network_size
+        # Channels last: the layout that CPU and GPU convolutions want; no value changes its place.
+        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def predict(self, frames: Sequence[Frame], stopwatch: Stopwatch | None = None) -> list[Prediction]:
+        """Run the network on a batch of frames.
+
+        Frames of one size go through the network together; other sizes form batches of their own.
+
+        Args:
+            frames: Any number, any sizes.
+            stopwatch: Gets the time of the stages `preprocess`, `network` and `postprocess`.
+
+        Returns:
+            One prediction for each frame, in their order, each at its frame's size.
+        """
+        stopwatch = stopwatch or Stopwatch()
+        by_size: dict[tuple[int, ...], list[int]] = {}
+        for index, frame in enumerate(frames):
+            by_size.setdefault(frame.image.shape, []).append(index)
+        predictions: dict[int, Prediction] = {}
+        for (height, width, _), indices in by_size.items():
+            with stopwatch.stage("preprocess"):
+                batch = to_input([frames[i].image for i in indices], self.device, self.network_size)
+            with stopwatch.stage("network"):
+                outputs = self.network(batch)
+                if self.device.type == "cuda":
+                    torch.cuda.synchronize(self.device)  # else the time would count as post-processing
+            with stopwatch.stage("postprocess"):
+                predictions.update(zip(indices, to_predictions(outputs, (height, width), self.domain), strict=True))
+        return [predictions[i] for i in range(len(predictions))]
+
+
+def select_device(name: str) -> torch.device:
+    """The torch device of that name: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        EngineError: The name is none of these, or there is no such CUDA device here.
+    """
+    if name == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or name in ("cpu:", "cuda:"):
+        raise EngineError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N")
+    if kind == "cpu":
+        return torch.device("cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(index or 0) >= count:
+        raise EngineError(
+            f"device {name!r} is not on this machine, torch {torch.__version__} sees {count} CUDA devices; use "
+            "device auto or cpu, or install the NVIDIA driver and a CUDA build of torch"
+        )
+    return torch.device("cuda", int(index or 0))
+
+
+def load_engine(
+    weights: str,
+    domain: str | None = None,
+    device: str = "auto",
+    network_size: tuple[int, int] | None = None,
+) -> Engine:
+    """Build an engine from weights.
+
+    Args:
+        weights: A name (`joint_perception weights list`) or the path of a checkpoint.
+        domain: `nyud`, `kitti` or `nyud_kitti`; None or empty: the domain of the named weights, else the one
+            whose number of classes the checkpoint has.
+        device: See `Engine`.
+        network_size: See `Engine`.
+
+    Raises:
+        WeightsError, CheckpointError, DomainError, EngineError: Named after what is wrong.
+    """
+    located = resolve_weights(weights)
+    network = load_network(located.path)
+    name = domain or located.domain or _domain_of(network.num_classes, weights)
+    return Engine(network, get_domain(name, network.num_classes), device, network_size)
+
+
+def _domain_of(num_classes: int, weights: str) -> str:
+    for domain in DOMAINS.values():
+        if domain.num_classes == num_classes:
+            return domain.name
+    known = ", ".join(f"{d.name} ({d.num_classes})" for d in DOMAINS.values())
+    raise DomainError(f"weights {weights!r} have {num_classes} classes, which is no known domain: {known}")

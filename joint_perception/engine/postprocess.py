@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network's outputs to labels, metres, confidence and normals at the image's size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from joint_perception.engine.frame import Prediction
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from joint_perception.domains import Domain
+    from joint_perception.network import Outputs
+
+
+def to_predictions(outputs: Outputs, size: tuple[int, int], domain: Domain) -> list[Prediction]:
+    """Resize the outputs to the image, then decide.
+
+    Logits are interpolated and then compared; ids never are interpolated. Depth is the head's absolute
+    value; outside the domain's range, or not finite, it is no measurement (NaN), never the nearest limit.
+
+    Args:
+        outputs: Of N images.
+        size: (height, width) of the images.
+        domain: Which channels of the segmentation head count, and which depths.
+
+    Returns:
+        N predictions.
+    """
+    first = domain.first_channel
+    logits = _resize(outputs.segm[:, first : first + domain.num_classes], size)
+    best, labels = logits.max(dim=1)
+    # Probability of the greatest logit: exp(best) / sum exp, without the other N - 1 divisions.
+    confidence = torch.exp(best - torch.logsumexp(logits, dim=1))
+    # A NaN logit means that the network's sums overflowed: the label is arbitrary, and is trusted by nobody.
+    confidence = torch.nan_to_num(confidence, nan=0.0).clamp_(0.0, 1.0)
+
+    depth = _resize(outputs.depth, size).squeeze(1).abs()
+    low, high = domain.depth_range
+    depth = torch.where((depth >= low) & (depth <= high), depth, torch.nan)
+
+    normals = None
+    if outputs.normal is not None:
+        normals = functional.normalize(_resize(outputs.normal, size), dim=1).permute(0, 2, 3, 1)
+
+    columns = [_numpy(labels.to(torch.uint8)), _numpy(depth), _numpy(confidence)]
+    columns.append([None] * len(labels) if normals is None else _numpy(normals))
+    return [Prediction(*row) for row in zip(*columns, strict=True)]
+
+
+def _resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return functional.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def _numpy(x: torch.Tensor) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = x.contiguous().cpu().numpy()
+    return array

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint files: read without executing anything in them, matched to the network tensor by tensor."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from joint_perception.network.model import JointNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SHOWN = 6  # tensors an error lists by name before it only counts them
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or that is not one of this network."""
+
+
+def load_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint file.
+
+    Args:
+        path: A safetensors file, or a torch file that holds a state dict or a dict with a `state_dict`
+            (the authors' `.ckpt`, by any torch from 0.4 on). Pickled code in it is never executed.
+
+    Returns:
+        Tensors by name, on the CPU, without the `num_batches_tracked` counters and without the `module.`
+        that DataParallel puts before each name.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or holds anything but tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {str(path)!r} is not a file; give the path of an existing one")
+    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    return {
+        name.removeprefix("module."): tensor
+        for name, tensor in state.items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def load_network(path: str | Path) -> JointNetwork:
+    """Build the network that a checkpoint belongs to, and fill it.
+
+    The number of classes and of tasks is read off the tensors.
+
+    Args:
+        path: See `load_state_dict`.
+
+    Returns:
+        The network on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: See `load_state_dict`; or tensors are missing, surplus or of another shape.
+    """
+    state = load_state_dict(path)
+    head = state.get("segm.weight")
+    if head is None or head.ndim != 4:  # noqa: PLR2004
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} has no segmentation head (tensor 'segm.weight'); it holds "
+            f"{_listed(state) or 'nothing'}. It is not a checkpoint of the joint network"
+        )
+    network = JointNetwork(num_classes=head.shape[0], num_tasks=3 if "normal.weight" in state else 2)
+    fill_network(network, state, str(path))
+    return network.eval()
+
+
+def fill_network(network: JointNetwork, state: Mapping[str, Tensor], source: str) -> None:
+    """Copy tensors into the network, all or none.
+
+    Args:
+        network: Where they go.
+        state: Tensors by name, as `load_state_dict` gives them.
+        source: What an error calls them.
+
+    Raises:
+        CheckpointError: Tensors are missing, surplus, of another shape, or not finite.
+    """
+    expected = {n: t for n, t in network.state_dict().items() if not n.endswith("num_batches_tracked")}
+    faults = []
+    if missing := [name for name in expected if name not in state]:
+        faults.append(f"{len(missing)} missing: {_listed(missing)}")
+    if surplus := [name for name in state if name not in expected]:
+        faults.append(f"{len(surplus)} surplus: {_listed(surplus)}")
+    shared = [name for name in expected if name in state]
+    if misshapen := [
+        f"{name} is {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
+        for name in shared
+        if state[name].shape != expected[name].shape
+    ]:
+        faults.append(f"{len(misshapen)} of another shape: {_listed(misshapen)}")
+    if infinite := [name for name in shared if not bool(torch.isfinite(state[name]).all())]:
+        faults.append(f"{len(infinite)} with NaN or infinity: {_listed(infinite)}")
+    if faults:
+        raise CheckpointError(
+            f"checkpoint {source!r} does not fit the network of {network.num_classes} classes and "
+            f"{network.num_tasks} tasks; tensors {'; '.join(faults)}"
+        )
+    network.load_state_dict(dict(state), strict=False)  # strict all the same: compared above, by name
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"checkpoint {str(path)!r} is not a readable safetensors file: {error}") from error
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} is damaged, or holds objects other than tensors; those are never "
+            f"executed. Ask its maker for a plain state dict or safetensors. ({_first_line(error)})"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} cannot be read, it may be truncated: {_first_line(error)}"
+        ) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} holds a {type(state).__name__} that is not a dict of tensors by name; "
+            "save network.state_dict(), or a dict with it under 'state_dict'"
+        )
+    return state
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

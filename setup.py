@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`pip install .`: the network, the engine and the offline tools, without ROS.
+
+Inside a ROS 2 workspace CMakeLists.txt builds the package: it has messages of its own.
+"""
+
+from pathlib import Path
+
+from setuptools import setup
+
+
+def requirements(name: str) -> list[str]:
+    lines = Path(__file__).with_name("requirements").joinpath(f"{name}.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+setup(
+    install_requires=requirements("base") + requirements("opencv"),
+    extras_require={"demo": requirements("demo"), "test": requirements("test")},
+)
