@@ -5,12 +5,48 @@ from __future__ import annotations
 
 from joint_perception.domains.domain import Domain, DomainError
 
-_NYUD_NAMES = (
-    "wall floor cabinet bed chair sofa table door window bookshelf picture counter blinds desk shelves "
-    "curtain dresser pillow mirror floor-mat clothes ceiling books refridgerator television paper towel "
-    "shower-curtain box whiteboard person night-stand toilet sink lamp bathtub bag otherstructure "
-    "otherfurniture otherprop"
-).split()  # the benchmark's own spelling, refridgerator included
+_NYUD_NAMES = [
+    "wall",
+    "floor",
+    "cabinet",
+    "bed",
+    "chair",
+    "sofa",
+    "table",
+    "door",
+    "window",
+    "bookshelf",
+    "picture",
+    "counter",
+    "blinds",
+    "desk",
+    "shelves",
+    "curtain",
+    "dresser",
+    "pillow",
+    "mirror",
+    "floor-mat",
+    "clothes",
+    "ceiling",
+    "books",
+    "refridgerator",
+    "television",
+    "paper",
+    "towel",
+    "shower-curtain",
+    "box",
+    "whiteboard",
+    "person",
+    "night-stand",
+    "toilet",
+    "sink",
+    "lamp",
+    "bathtub",
+    "bag",
+    "otherstructure",
+    "otherfurniture",
+    "otherprop",
+]  # the benchmark's own spelling, refridgerator included
 
 _KITTI_CLASSES = {
     "sky": (128, 128, 128),

@@ -9,7 +9,6 @@ import torch
 
 from joint_perception.domains import Domain, DomainError, get_domain
 from joint_perception.domains.catalogue import DOMAINS
-from joint_perception.engine.frame import Frame, Prediction
 from joint_perception.engine.postprocess import to_predictions
 from joint_perception.engine.preprocess import to_input
 from joint_perception.engine.stopwatch import Stopwatch
@@ -18,6 +17,7 @@ from joint_perception.network import load_network, resolve_weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from joint_perception.engine.frame import Frame, Prediction
     from joint_perception.network import JointNetwork
 
 # The authors' networks see 1/32 of the image at their coarsest; below that nothing is left to see.

@@ -47,9 +47,9 @@ def to_predictions(outputs: Outputs, size: tuple[int, int], domain: Domain) -> l
     if outputs.normal is not None:
         normals = functional.normalize(_resize(outputs.normal, size), dim=1).permute(0, 2, 3, 1)
 
-    columns = [_numpy(labels.to(torch.uint8)), _numpy(depth), _numpy(confidence)]
-    columns.append([None] * len(labels) if normals is None else _numpy(normals))
-    return [Prediction(*row) for row in zip(*columns, strict=True)]
+    ids, metres, probability = _numpy(labels.to(torch.uint8)), _numpy(depth), _numpy(confidence)
+    vectors = [None] * len(ids) if normals is None else _numpy(normals)
+    return [Prediction(*row) for row in zip(ids, metres, probability, vectors, strict=True)]
 
 
 def _resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

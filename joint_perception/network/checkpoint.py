@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from joint_perception.network.model import JointNetwork
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+DATA_PARALLEL = "module."  # what torch's DataParallel puts before every name
 SHOWN = 6  # tensors an error lists by name before it only counts them
 
 
@@ -32,19 +34,18 @@ def load_state_dict(path: str | Path) -> dict[str, Tensor]:
 
     Returns:
         Tensors by name, on the CPU, without the `num_batches_tracked` counters and without the `module.`
-        that DataParallel puts before each name.
+        that DataParallel puts before every name.
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds anything but tensors.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 (never raises, where Path.is_file does for a name too long)
         raise CheckpointError(f"checkpoint {str(path)!r} is not a file; give the path of an existing one")
     state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    prefix = DATA_PARALLEL if all(name.startswith(DATA_PARALLEL) for name in state) else ""
     return {
-        name.removeprefix("module."): tensor
-        for name, tensor in state.items()
-        if not name.endswith("num_batches_tracked")
+        name.removeprefix(prefix): tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")
     }
 
 
@@ -64,10 +65,10 @@ def load_network(path: str | Path) -> JointNetwork:
     """
     state = load_state_dict(path)
     head = state.get("segm.weight")
-    if head is None or head.ndim != 4:  # noqa: PLR2004
+    if head is None or head.ndim != 4 or not len(head):  # noqa: PLR2004
         raise CheckpointError(
-            f"checkpoint {str(path)!r} has no segmentation head (tensor 'segm.weight'); it holds "
-            f"{_listed(state) or 'nothing'}. It is not a checkpoint of the joint network"
+            f"checkpoint {str(path)!r} has no segmentation head (tensor 'segm.weight' of a row for each class); it "
+            f"holds {_listed(state) or 'nothing'}. It is not a checkpoint of the joint network"
         )
     network = JointNetwork(num_classes=head.shape[0], num_tasks=3 if "normal.weight" in state else 2)
     fill_network(network, state, str(path))
@@ -83,7 +84,8 @@ def fill_network(network: JointNetwork, state: Mapping[str, Tensor], source: str
         source: What an error calls them.
 
     Raises:
-        CheckpointError: Tensors are missing, surplus, of another shape, or not finite.
+        CheckpointError: Tensors are missing, surplus, of another shape, not of a plain floating-point type
+            (integers of a quantised copy, say), or not finite.
     """
     expected = {n: t for n, t in network.state_dict().items() if not n.endswith("num_batches_tracked")}
     faults = []
@@ -98,7 +100,11 @@ def fill_network(network: JointNetwork, state: Mapping[str, Tensor], source: str
         if state[name].shape != expected[name].shape
     ]:
         faults.append(f"{len(misshapen)} of another shape: {_listed(misshapen)}")
-    if infinite := [name for name in shared if not bool(torch.isfinite(state[name]).all())]:
+    if odd := [f"{name} is {_kind(state[name])}" for name in shared if not _is_plain(state[name])]:
+        faults.append(f"{len(odd)} not of plain floating point: {_listed(odd)}")
+    # As float32, which is what the network computes in: a float64 may be finite and yet too great for it.
+    plain = [name for name in shared if _is_plain(state[name])]
+    if infinite := [name for name in plain if not bool(torch.isfinite(state[name].float()).all())]:
         faults.append(f"{len(infinite)} with NaN or infinity: {_listed(infinite)}")
     if faults:
         raise CheckpointError(
@@ -122,11 +128,11 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"checkpoint {str(path)!r} is damaged, or holds objects other than tensors; those are never "
-            f"executed. Ask its maker for a plain state dict or safetensors. ({_first_line(error)})"
+            f"executed. Ask its maker for a plain state dict or safetensors. ({_reason(error)})"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # an unpickler fed with damaged bytes raises anything, IndexError and struct.error too
         raise CheckpointError(
-            f"checkpoint {str(path)!r} cannot be read, it may be truncated: {_first_line(error)}"
+            f"checkpoint {str(path)!r} cannot be read, it may be damaged or truncated: {_reason(error)}"
         ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(
@@ -145,5 +151,15 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.layout is torch.strided and not tensor.is_meta
+
+
+def _kind(tensor: Tensor) -> str:
+    return " ".join(str(what).removeprefix("torch.") for what in (tensor.dtype, tensor.layout, tensor.device))
+
+
+def _reason(error: Exception) -> str:
+    # torch wraps the unpickler's own error in advice on how to load the file all the same, code and all.
+    cause = error.__context__ if isinstance(error.__context__, pickle.UnpicklingError) else error
+    return (str(cause).splitlines() or [type(error).__name__])[0].partition(". ")[0]

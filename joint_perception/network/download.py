@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
+import sys
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
@@ -14,6 +17,8 @@ from tqdm import tqdm
 from joint_perception.network.weights import NamedWeights, WeightsError, cache_directory, verify_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from http.client import HTTPMessage, HTTPResponse
     from pathlib import Path
 
 _CHUNK = 1 << 16
@@ -24,10 +29,12 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def fetch_weights(weights: NamedWeights, url: str | None = None, *, progress: bool = True) -> Path:
-    """Bring named weights into the cache; a file that is there already and verifies is left alone.
+    """Bring named weights into the cache.
 
-    What has arrived is kept in `<file>.part` when the download breaks off, and the next call goes on
-    from there. The file gets its name only once its digests are right.
+    A file that is there already and verifies is left alone, and nothing is asked of the server; one that
+    is damaged is replaced. What has arrived is kept in `<file>.part` when the download breaks off, and
+    the next call goes on from there. The file gets its name only once its digests are right. Of several
+    processes one downloads and the others wait for it.
 
     Args:
         weights: What to fetch.
@@ -38,70 +45,127 @@ def fetch_weights(weights: NamedWeights, url: str | None = None, *, progress: bo
         The path of the verified file.
 
     Raises:
-        WeightsError: The server cannot be reached, refuses, sends too much or breaks off; or what came is
-            not the published file.
+        WeightsError: The URL is not https, the server cannot be reached, refuses, sends too much or breaks
+            off; or what came is not the published file.
     """
+    url = _checked(url or weights.url)
     target = cache_directory() / weights.filename
-    if target.is_file():
-        verify_file(target, weights)
+    if _is_published(target, weights):
         return target
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _download(weights, _checked(url or weights.url), part, progress=progress)
-        try:
-            verify_file(part, weights)
-        except WeightsError:
-            part.unlink()  # not worth resuming
-            raise
-        part.replace(target)
-    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+        with _alone(target.parent, progress=progress):
+            if _is_published(target, weights):
+                return target  # by the process that this one waited for
+            if not _is_published(part, weights):  # it is, where a process was killed just before the rename
+                _download(weights, url, part, progress=progress)
+                _verify_download(weights, url, part)
+            part.replace(target)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
         raise WeightsError(
-            f"weights {weights.name!r} could not be downloaded from {url or weights.url}: {error}; check the "
+            f"weights {weights.name!r} could not be downloaded from {url}: {error}; check the URL and the "
             f"connection and run the command again (it resumes), or copy the file to {target}"
         ) from error
     return target
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise WeightsError(f"{url!r} is not a URL: {error}") from error
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         return url
     raise WeightsError(f"weights are downloaded over https only; the URL is {url!r}")
 
 
+class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        return super().redirect_request(req, fp, code, msg, headers, _checked(newurl))
+
+
+@contextmanager
+def _alone(directory: Path, *, progress: bool) -> Iterator[None]:
+    # Two processes that write one part file would spoil it, and the slower one would go on writing into the
+    # file that the faster one has verified and renamed. The system frees the lock of a process that dies.
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if progress:
+                tqdm.write(f"another process is downloading to {directory}; waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _is_published(path: Path, weights: NamedWeights) -> bool:
+    try:
+        verify_file(path, weights)
+    except WeightsError:
+        return False
+    return True
+
+
+def _verify_download(weights: NamedWeights, url: str, part: Path) -> None:
+    try:
+        verify_file(part, weights)
+    except WeightsError as error:
+        part.unlink()  # whatever is wrong in it, going on from its end would not mend it
+        raise WeightsError(
+            f"what came from {url} was thrown away: {error}. If it happens again, this server does not have the file"
+        ) from error
+
+
+def _open(url: str, start: int) -> HTTPResponse:
+    request = urllib.request.Request(url)  # noqa: S310 (the scheme was checked)
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    opener = urllib.request.build_opener(_CheckedRedirects)
+    response: HTTPResponse = opener.open(request, timeout=_TIMEOUT_S)
+    return response
+
+
 def _download(weights: NamedWeights, url: str, part: Path, *, progress: bool) -> None:
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url)  # noqa: S310 (the scheme was checked)
-    if have:
-        request.add_header("Range", f"bytes={have}-")
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310
+        response = _open(url, have)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
             raise
-        part.unlink()  # as long as the whole file or longer, yet never verified
-        _download(weights, url, part, progress=progress)
-        return
+        part.unlink()  # as long as the whole file or longer, yet not the file
+        have = 0
+        response = _open(url, have)
     with response:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        content_range = response.headers.get("Content-Range", "")
+        if resumed and not content_range.startswith(f"bytes {have}-"):
+            part.unlink(missing_ok=True)
             raise WeightsError(
-                f"weights {weights.name!r}: {url} was asked for bytes from {have} on and sent "
-                f"{response.headers.get('Content-Range')!r}; delete {part} and run the command again"
+                f"weights {weights.name!r}: {url} was asked for bytes from {have} on and sent {content_range!r}; "
+                "run the command again, it starts afresh"
             )
         have = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else weights.size
-        _refuse_above_cap(weights, url, total or 0)
         with (
             part.open("ab" if resumed else "wb") as file,
-            tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=weights.filename, disable=not progress) as bar,
+            tqdm(
+                total=total,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                desc=weights.filename,
+                disable=not progress,
+            ) as bar,
         ):
+            _refuse_above_cap(weights, url, part, total or 0)
             while chunk := response.read(_CHUNK):
                 have += len(chunk)
-                _refuse_above_cap(weights, url, have)
+                _refuse_above_cap(weights, url, part, have)
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and have < total:
@@ -111,8 +175,9 @@ def _download(weights: NamedWeights, url: str, part: Path, *, progress: bool) ->
         )
 
 
-def _refuse_above_cap(weights: NamedWeights, url: str, size: int) -> None:
+def _refuse_above_cap(weights: NamedWeights, url: str, part: Path, size: int) -> None:
     if size > MAX_BYTES:
+        part.unlink()
         raise WeightsError(
             f"weights {weights.name!r}: {url} sends {size} bytes or more, above the limit of {MAX_BYTES}; this "
             "is not the published file"

@@ -109,6 +109,14 @@ class JointNetwork(nn.Module):
         ValueError: `num_classes` below 1, or `num_tasks` neither 2 nor 3.
     """
 
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+    layer5: nn.Sequential
+    layer6: nn.Sequential
+    layer7: nn.Sequential
+    layer8: nn.Sequential
+
     def __init__(self, num_classes: int, num_tasks: int = 2) -> None:
         super().__init__()
         if num_classes < 1:

@@ -19,13 +19,13 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class NamedWeights:
-    """A published checkpoint.
+    r"""A published checkpoint.
 
     Attributes:
         name: What users call it.
         domain: The domain its labels and depths belong to.
         url: Where it can be downloaded.
-        git_blob_sha1: SHA-1 of `b"blob <size>\\0" + content`, the name git gives the file.
+        git_blob_sha1: SHA-1 of `b"blob <size>\0" + content`, the name git gives the file.
         sha256: SHA-256 of the content, where known.
         size: Bytes, where known.
         licence: What it may be used for.
@@ -98,8 +98,10 @@ class LocatedWeights:
 
 def cache_directory() -> Path:
     """Where downloads are kept: `joint_perception/weights` under XDG_CACHE_HOME or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "joint_perception" / "weights"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # unset, empty, or relative, which the XDG specification says to ignore
+        base = Path.home() / ".cache"
+    return base / "joint_perception" / "weights"
 
 
 def named_weights(name: str) -> NamedWeights:
@@ -135,9 +137,12 @@ def resolve_weights(name_or_path: str) -> LocatedWeights:
             )
         verify_file(path, weights)
         return LocatedWeights(path, weights.domain)
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return LocatedWeights(path, None)
+    try:
+        path = Path(name_or_path).expanduser()
+        if path.is_file():
+            return LocatedWeights(path, None)
+    except (OSError, RuntimeError) as error:  # no permission, a name too long, the home of an unknown user
+        raise WeightsError(f"weights {name_or_path!r}: the path cannot be looked at: {error}") from error
     if not name_or_path:
         raise WeightsError(f"no weights given; name one of {', '.join(NAMED_WEIGHTS)}, or a checkpoint file")
     if "/" in name_or_path or path.suffix:

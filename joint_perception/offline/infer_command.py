@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joint_perception infer`: image files through the network, without ROS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from joint_perception.domains import DOMAINS
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class OptionError(ValueError):
+    """Options that contradict each other."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Declare the verb."""
+    parser = subparsers.add_parser(
+        "infer",
+        help="label images, depth and clouds of image files",
+        description="Writes for each image <stem>_label.png (class ids), <stem>_depth.png (uint16 millimetres, 0: no "
+        "measurement), <stem>_overlay.png, <stem>_panel.png (for a person) and <stem>.ply (coloured points).",
+    )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG or JPEG files")
+    parser.add_argument("--weights", required=True, help="named weights or checkpoint file")
+    parser.add_argument("--domain", choices=tuple(DOMAINS), help="what the labels mean (default: the weights' own)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--fx",
+        type=float,
+        help="focal length in pixels, for the points (default: that of the domain's training camera)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Process the images.
+
+    Raises:
+        OptionError: Two images have one stem, or the focal length is none.
+        ValueError, RuntimeError: Named after what is wrong with the weights, the domain, the device or a file.
+    """
+    from joint_perception.engine import Frame, load_engine  # noqa: PLC0415 (torch, a second: not for --help)
+    from joint_perception.offline.files import assumed_camera, read_image, write_results  # noqa: PLC0415
+
+    by_stem: dict[str, Path] = {}
+    for path in options.images:
+        if path.stem in by_stem:
+            raise OptionError(
+                f"images {str(by_stem[path.stem])!r} and {str(path)!r} would write the same files; rename one, or "
+                "process it into another --out"
+            )
+        by_stem[path.stem] = path
+    if options.fx is not None and not options.fx > 0:
+        raise OptionError(f"--fx is {options.fx}; a focal length in pixels is above zero")
+
+    engine = load_engine(options.weights, options.domain, options.device)
+    for stem, path in tqdm(by_stem.items(), unit="image", disable=len(by_stem) == 1):
+        image = read_image(path)
+        height, width = image.shape[:2]
+        frame = Frame(image, assumed_camera(engine.domain, width, height, options.fx))
+        written = write_results(options.out, stem, frame, engine.predict([frame])[0], engine.domain)
+        tqdm.write(f"{path}: {', '.join(file.name for file in written)}")
+    print(f"{len(by_stem)} image(s), results in {options.out}")
+    return 0

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 launch joint_perception perception.launch.py config:=kitti image:=/camera/image_rect_color`."""
+
+from __future__ import annotations
+
+import os
+
+from ament_index_python.packages import get_package_share_path
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from joint_perception.ros.dds import FAST_DDS_VARIABLES, use_profile
+from joint_perception.ros.run_command import find_config
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
+PACKAGE = "joint_perception"
+ARGUMENTS = (
+    ("config", "nyud", "nyud, kitti, nyud_kitti, or the path of a parameter YAML"),
+    ("weights", "", "named weights or checkpoint file, in place of the configuration's"),
+    ("image", "", "topic of the rectified camera images (empty: the configuration's, else `image`)"),
+    ("camera_info", "", "topic of their camera_info (empty: camera_info beside the images)"),
+    ("namespace", "", "namespace of the node"),
+    ("device", "", "auto, cpu, cuda or cuda:N, in place of the configuration's"),
+    ("rviz", "false", "start RViz2 with a view of the outputs"),
+    ("use_sim_time", "false", "take the time from /clock"),
+    ("log_level", "info", "debug, info, warn, error or fatal"),
+)
+# What an argument overrides in the configuration, when it is given.
+PARAMETERS = {
+    "weights": "weights",
+    "device": "device",
+    "image": "image_topic",
+    "camera_info": "camera_info_topic",
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = [DeclareLaunchArgument(name, default_value=value, description=text) for name, value, text in ARGUMENTS]
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    share = get_package_share_path(PACKAGE)
+
+    overrides: dict[str, object] = {"use_sim_time": flag(given["use_sim_time"], "use_sim_time")}
+    for argument, parameter in PARAMETERS.items():
+        if given[argument]:
+            # A string whatever it looks like: launch_ros reads `weights:=12` as YAML, a number.
+            overrides[parameter] = ParameterValue(given[argument], value_type=str)
+    environment = dict(os.environ)
+    own_profile = use_profile(share, environment)
+    nodes = [
+        Node(
+            package=PACKAGE,
+            executable="perception_node",
+            name="joint_perception",
+            namespace=given["namespace"],
+            output="screen",
+            emulate_tty=True,
+            parameters=[str(find_config(given["config"], share)), overrides],
+            ros_arguments=["--log-level", given["log_level"]],
+            additional_env={name: environment[name] for name in FAST_DDS_VARIABLES} if own_profile else {},
+        )
+    ]
+    if flag(given["rviz"], "rviz"):
+        nodes.append(
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                namespace=given["namespace"],
+                arguments=["-d", str(share / "config" / "rviz" / "perception.rviz")],
+                parameters=[{"use_sim_time": overrides["use_sim_time"]}],
+            )
+        )
+    return nodes
+
+
+def flag(text: str, name: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError(f"launch argument {name!r} is {text!r}; give true or false")
+    return text.lower() in ("true", "1")
