@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import joint_perception
+from joint_perception.demo import command as demo_command
 from joint_perception.offline import infer_command, weights_command
 from joint_perception.ros import run_command
 
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"joint_perception {joint_perception.__version__}")
     verbs = top.add_subparsers(title="verbs", metavar="<verb>", required=True)
-    for command in (run_command, infer_command, weights_command):
+    for command in (run_command, demo_command, infer_command, weights_command):
         command.add_parser(verbs)
     return top
 
@@ -57,3 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

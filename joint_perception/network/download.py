@@ -151,6 +151,7 @@ def _download(weights: NamedWeights, url: str, part: Path, *, progress: bool) ->
         have = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else weights.size
+        _refuse_above_cap(weights, url, total or 0)
         with (
             part.open("ab" if resumed else "wb") as file,
             tqdm(
@@ -162,10 +163,11 @@ def _download(weights: NamedWeights, url: str, part: Path, *, progress: bool) ->
                 disable=not progress,
             ) as bar,
         ):
-            _refuse_above_cap(weights, url, part, total or 0)
             while chunk := response.read(_CHUNK):
                 have += len(chunk)
-                _refuse_above_cap(weights, url, part, have)
+                if have > MAX_BYTES:
+                    part.unlink()  # else the next call would go on from here, and end here
+                _refuse_above_cap(weights, url, have)
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and have < total:
@@ -175,9 +177,8 @@ def _download(weights: NamedWeights, url: str, part: Path, *, progress: bool) ->
         )
 
 
-def _refuse_above_cap(weights: NamedWeights, url: str, part: Path, size: int) -> None:
+def _refuse_above_cap(weights: NamedWeights, url: str, size: int) -> None:
     if size > MAX_BYTES:
-        part.unlink()
         raise WeightsError(
             f"weights {weights.name!r}: {url} sends {size} bytes or more, above the limit of {MAX_BYTES}; this "
             "is not the published file"

@@ -176,5 +176,5 @@ def verify_file(path: Path, weights: NamedWeights) -> None:
         if expected is not None and found != expected:
             raise WeightsError(
                 f"weights {weights.name!r}: {path} is not the published file: its {what} is {found}, expected "
-                f"{expected}; delete it and run `joint_perception weights fetch {weights.name}`"
+                f"{expected}; `joint_perception weights fetch {weights.name}` replaces it"
             )

@@ -28,7 +28,7 @@ _SHARE_SHOWN = 0.002  # of the image, from which a class gets into the legend
 _NEAR_PERCENTILE, _FAR_PERCENTILE = 1.0, 99.0
 
 
-def draw_panel(frame: Frame, prediction: Prediction, cloud: Cloud, domain: Domain) -> Picture:
+def draw_panel(frame: Frame, prediction: Prediction, cloud: Cloud, domain: Domain, note: str = "") -> Picture:
     """Draw a frame and what became of it.
 
     Args:
@@ -36,6 +36,7 @@ def draw_panel(frame: Frame, prediction: Prediction, cloud: Cloud, domain: Domai
         prediction: Its prediction.
         cloud: Its cloud.
         domain: What the labels mean.
+        note: Whatever else the reader must know; stands above the labels.
 
     Returns:
         (H', W', 3) uint8 RGB: image, labels over the image with their legend, depth with its scale in metres,
@@ -47,7 +48,7 @@ def draw_panel(frame: Frame, prediction: Prediction, cloud: Cloud, domain: Domai
     above = view_from_above(cloud, colors, (height, width), far)
     tiles = [
         _titled("image", frame.image),
-        _titled("labels", overlay(frame.image, colors, prediction.labels)),
+        _titled(f"labels {note}", overlay(frame.image, colors, prediction.labels)),
         _titled(f"depth, {near:.1f} to {far:.1f} m (near is red; black: no measurement)", depth),
         _titled(f"points from above, {far:.1f} m deep", above),
     ]
@@ -118,7 +119,11 @@ def _titled(title: str, picture: Picture) -> Picture:
 def _legend(labels: npt.NDArray[np.uint8], domain: Domain, width: int) -> Picture:
     counts = np.bincount(labels.ravel(), minlength=256)
     seen = [i for i in np.argsort(-counts) if i < domain.num_classes and counts[i] >= _SHARE_SHOWN * labels.size]
-    entries = [f"{domain.class_names[i]} {100 * counts[i] / labels.size:.0f} %" for i in seen]
+    shares = [100 * counts[i] / labels.size for i in seen]
+    entries = [
+        f"{domain.class_names[i]} {share:.0f} %" if share >= 1 else f"{domain.class_names[i]} <1 %"
+        for i, share in zip(seen, shares, strict=True)
+    ]
     widths = [cv2.getTextSize(text, _FONT, 0.45, 1)[0][0] + 34 for text in entries]
     places, x, row = [], 4, 0
     for wide in widths:

@@ -109,8 +109,8 @@ class Camera:
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Any:
         def incompatible(event: Any) -> None:
             self._node.get_logger().warning(
-                f"a publisher on {name} offers a QoS we cannot take ({event.last_policy_kind.name}); change it there, or "
-                f"here with the parameter qos_overrides.{name}.subscription.{event.last_policy_kind.name.lower()}"
+                f"a publisher on {name} offers a QoS we cannot take ({event.last_policy_kind.name}); change it there, "
+                f"or here with the parameter qos_overrides.{name}.subscription.{event.last_policy_kind.name.lower()}"
             )
 
         subscription = self._node.create_subscription(

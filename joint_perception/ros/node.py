@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 NODE_NAME = "joint_perception"
 _CONFIGURATION_ERRORS = (ParameterError, WeightsError, CheckpointError, DomainError, EngineError)
 _WARM_UP_SIZE = (480, 640)
-_SILENCE_S = 5.0  # how long a topic may have no publisher before the log says so, and how often it does
+_SILENCE_S = 5.0  # how long a topic may have no publisher before the log says so
+_SILENCE_REPEAT_S = 30.0  # how often it says so again
 
 
 class PerceptionNode(LifecycleNode):
@@ -195,7 +196,7 @@ class PerceptionNode(LifecycleNode):
                     f"nobody publishes {topic}; start the camera, or set image_topic and camera_info_topic "
                     "(`ros2 topic list` shows what there is)"
                 )
-                self._silent_since[topic] = now
+                self._silent_since[topic] = now + _SILENCE_REPEAT_S - _SILENCE_S
 
     def _refuse_impossible_transitions(self) -> None:
         # rclpy raises out of its service callback, and so out of spin(), when a transition is asked for that

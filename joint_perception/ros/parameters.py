@@ -145,8 +145,8 @@ PARAMETERS: tuple[Spec, ...] = (
     Spec(
         "depth.encoding",
         default="32FC1",
-        description="Encoding of ~/depth: 32FC1 is metres with NaN for no measurement, 16UC1 millimetres with 0 for none "
-        "(up to 65.535 m).",
+        description="Encoding of ~/depth: 32FC1 is metres with NaN for no measurement, 16UC1 millimetres with 0 for "
+        "none (up to 65.535 m).",
         live=True,
         choices=("32FC1", "16UC1"),
     ),
