@@ -94,7 +94,7 @@ if [ "$(cat install/.setup_stamp 2>/dev/null)" != "$built" ]; then
   fi
   # A source folder of links, so that .venv does not lie inside it: CMake refuses to export include
   # folders (NumPy's, here) that are inside the source folder.
-  rm -rf install build/source
+  rm -rf build/source
   mkdir -p log build/source/joint_perception
   for entry in CMakeLists.txt package.xml msg joint_perception launch config scripts resource; do
     ln -s "$root/$entry" "build/source/joint_perception/$entry"
@@ -105,6 +105,7 @@ if [ "$(cat install/.setup_stamp 2>/dev/null)" != "$built" ]; then
     tail -n 40 log/setup.txt >&2
     fail "colcon build failed; the whole output is in log/setup.txt"
   fi
+  find install -xtype l -delete  # links to files that are no more
   printf '%s' "$built" > install/.setup_stamp
 fi
 say "ready: ROS 2 $distro ($origin), $("$root/.venv/bin/python" -c 'import sys; print("Python %d.%d.%d" % sys.version_info[:3])'); to work in it: source scripts/env.sh"

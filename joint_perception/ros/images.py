@@ -35,6 +35,7 @@ class Encoding(NamedTuple):
 _UYVY = Encoding("u1", 2, cv2.COLOR_YUV2RGB_UYVY, "yuv422")
 _YUYV = Encoding("u1", 2, cv2.COLOR_YUV2RGB_YUY2, "yuv422_yuy2")
 _YUV422 = ("yuv422", "yuv422_yuy2")
+_BAYER_MIN_SIZE = 3  # smaller ones OpenCV turns black
 
 # The names of sensor_msgs/image_encodings.hpp. OpenCV names a Bayer pattern by its second row, ROS by its
 # first: hence rggb <-> BG, and so on. 8UC3 is what cv_bridge calls an OpenCV image nobody named: BGR.
@@ -104,8 +105,12 @@ def pixels(message: Image) -> npt.NDArray[Any]:
             "odd_width",
             f"{message.encoding} image is {width} wide; two pixels share their colour, so width is even",
         )
-    if encoding.name.startswith("bayer") and min(height, width) < 2:  # noqa: PLR2004
-        raise FrameError("zero_size", f"{message.encoding} image is {width}x{height}; its pattern needs 2x2 pixels")
+    if encoding.name.startswith("bayer") and min(height, width) < _BAYER_MIN_SIZE:
+        raise FrameError(
+            "zero_size",
+            f"{message.encoding} image is {width}x{height}; to interpolate its colours takes "
+            f"{_BAYER_MIN_SIZE}x{_BAYER_MIN_SIZE} pixels",
+        )
     rows = data.reshape(height, step)[:, :row]
     if dtype.itemsize > 1:
         swapped = bool(message.is_bigendian) == (sys.byteorder == "little")

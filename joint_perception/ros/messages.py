@@ -16,6 +16,8 @@ from joint_perception.geometry.depth import to_millimetres
 from joint_perception.msg import ClassMap, SemanticClass
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
     from std_msgs.msg import Header
 
@@ -121,7 +123,11 @@ def pinhole_from_camera_info(info: CameraInfo, width: int, height: int) -> Pinho
     Raises:
         CameraModelError: No intrinsics (all zero, NaN), or they belong to an image of another shape.
     """
-    full = Pinhole.from_matrices(info.k, info.p, info.width or width, info.height or height)
+    return _fitted(info, info.p, width, height)
+
+
+def _fitted(info: CameraInfo, p: Sequence[float], width: int, height: int) -> Pinhole:
+    full = Pinhole.from_matrices(info.k, p, info.width or width, info.height or height)
     roi, binning = info.roi, (max(1, info.binning_x), max(1, info.binning_y))
     if roi.width == 0 or roi.height == 0:
         if max(binning) > 1:
@@ -138,15 +144,27 @@ def pinhole_from_camera_info(info: CameraInfo, width: int, height: int) -> Pinho
 
 
 def camera_info_for(info: CameraInfo, camera: Pinhole) -> CameraInfo:
-    """The camera_info of our outputs: the input's own where it fits as it is, else one for their size."""
-    as_is = (info.width, info.height) == (camera.width, camera.height)
+    """The camera_info of our outputs: the input's own where it fits as it is, else one for their size.
+
+    Args:
+        info: The input's.
+        camera: What `pinhole_from_camera_info` made of it.
+
+    Returns:
+        A camera_info whose P is `camera`: consumers of a depth image read P alone, so that it is filled in
+        where only K was given. K is that of the same image size, for the distortion model it belongs to.
+    """
+    as_is = (info.width, info.height) == (camera.width, camera.height) and any(info.p)
     if as_is and max(info.binning_x, info.binning_y) <= 1 and info.roi.width == 0:
         return info
+    try:
+        raw = _fitted(info, [0.0] * 12, camera.width, camera.height)
+    except CameraModelError:  # P alone was given
+        raw = camera
     fitted = copy.copy(info)
     fitted.width, fitted.height = camera.width, camera.height
     fitted.binning_x = fitted.binning_y = 0
     fitted.roi = type(info.roi)()
-    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
-    fitted.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
-    fitted.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    fitted.k = [raw.fx, 0.0, raw.cx, 0.0, raw.fy, raw.cy, 0.0, 0.0, 1.0]
+    fitted.p = [camera.fx, 0.0, camera.cx, 0.0, 0.0, camera.fy, camera.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
     return fitted

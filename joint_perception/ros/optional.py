@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from rclpy.logging import get_logger
 from sensor_msgs.msg import CameraInfo, Image
 
 from joint_perception.ros import images
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Pairing(Protocol):
-    """Joins each image with the camera_info of the same stamp."""
+    """Joins each image with the camera_info of the same stamp; a stamp before 1970 has no partner."""
 
     def add_image(self, message: Image) -> None:
         """Take an image; calls back if its camera_info is there."""
@@ -51,7 +52,13 @@ def present(package: str) -> bool:
 def make_decoder() -> Decoder:
     """The function that decodes an image message to (H, W, 3) uint8 RGB, raising FrameError."""
     if present("cv_bridge"):
-        return _CvBridgeDecoder()
+        try:
+            decoder = _CvBridgeDecoder()
+            decoder(Image(height=1, width=1, encoding="bgr8", step=3, data=bytes(3)))
+        except Exception as error:  # noqa: BLE001 (built for another NumPy or OpenCV, it breaks in many ways)
+            get_logger("joint_perception").warning(f"cv_bridge does not work here, OpenCV decodes instead: {error}")
+        else:
+            return decoder
     return images.to_rgb
 
 
@@ -109,10 +116,16 @@ class _MessageFiltersPairing:
         self._synchronizer.registerCallback(callback)
 
     def add_image(self, message: Image) -> None:
-        self._images.signalMessage(message)
+        self._add(self._images, message)
 
     def add_camera_info(self, message: CameraInfo) -> None:
-        self._infos.signalMessage(message)
+        self._add(self._infos, message)
+
+    @staticmethod
+    def _add(queue: Any, message: Any) -> None:
+        # A stamp before 1970 would raise in there, and leave its lock held.
+        if message.header.stamp.sec >= 0:
+            queue.signalMessage(message)
 
 
 class ExactTimePairing:
@@ -138,6 +151,8 @@ class ExactTimePairing:
 
     def _add(self, queue: OrderedDict[int, Any], message: Any) -> None:
         stamp = nanoseconds(message.header.stamp)
+        if stamp < 0:
+            return
         queue[stamp] = message
         while len(queue) > self._queue_size:
             del queue[min(queue)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from joint_perception.domains import DOMAINS
 from joint_perception.ros.errors import ParameterError
@@ -59,11 +60,12 @@ class Spec:
             return list(value)
         if type(value) is not type(self.default):
             raise ParameterError(
-                f"parameter {self.name!r} is {value!r}, a {type(value).__name__}; it takes a "
-                f"{type(self.default).__name__} such as {self.default!r}"
+                f"parameter {self.name!r} is {value!r}, of type {type(value).__name__}; it takes type "
+                f"{type(self.default).__name__}, such as {self.default!r}"
             )
         if self.choices and value not in self.choices:
-            raise ParameterError(f"parameter {self.name!r} is {value!r}; choose one of {', '.join(self.choices)}")
+            choices = ", ".join(map(repr, self.choices))
+            raise ParameterError(f"parameter {self.name!r} is {value!r}; choose one of {choices}")
         low, high = self.minimum, self.maximum
         # Written so that NaN fails.
         if (low is not None and not value >= low) or (high is not None and not value <= high):
@@ -76,7 +78,7 @@ class Spec:
         descriptor = ParameterDescriptor(
             name=self.name,
             description=f"{self.description} {when}",
-            additional_constraints=f"One of: {', '.join(self.choices)}" if self.choices else "",
+            additional_constraints=f"One of: {', '.join(map(repr, self.choices))}" if self.choices else "",
             # A double that YAML writes as an integer must be declared so; check() sees to the type.
             dynamic_typing=isinstance(self.default, float),
         )
@@ -85,7 +87,7 @@ class Spec:
                 descriptor.integer_range = [
                     IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum), step=1)
                 ]
-            elif not descriptor.dynamic_typing:
+            else:
                 descriptor.floating_point_range = [
                     FloatingPointRange(from_value=self.minimum, to_value=self.maximum, step=0.0)
                 ]
@@ -174,10 +176,8 @@ class Parameters:
     """The declared parameters of a node, checked.
 
     Args:
-        node: The node; its parameters are declared here.
-
-    Raises:
-        ParameterError: A value from the command line or a YAML file cannot be.
+        node: The node; its parameters are declared here. A value from the command line or a YAML file that
+            cannot be does not stop this: `check` tells of it.
     """
 
     def __init__(self, node: Node) -> None:
@@ -185,8 +185,7 @@ class Parameters:
         self._values: dict[str, Any] = {}
         self.locked = False  # True while the node is configured: only live parameters can be set
         for spec in PARAMETERS:
-            declared = node.declare_parameter(spec.name, spec.default, spec.descriptor())
-            self._values[spec.name] = declared.value
+            self._values[spec.name] = _declare(node, spec)
         node.add_on_set_parameters_callback(self._on_set)
 
     def __getitem__(self, name: str) -> Any:
@@ -229,6 +228,16 @@ class Parameters:
                 )
         self._values.update(accepted)
         return SetParametersResult(successful=True)
+
+
+def _declare(node: Node, spec: Spec) -> Any:
+    try:
+        value = node.declare_parameter(spec.name, spec.default, spec.descriptor()).value
+    except (InvalidParameterTypeException, InvalidParameterValueException):
+        node.declare_parameter(spec.name, spec.default, spec.descriptor(), ignore_override=True)
+        return node._parameter_overrides[spec.name].value  # noqa: SLF001 (declaring hands over valid ones only)
+    # ROS hands on an empty list, which has elements of no type, as no value.
+    return [] if value is None and isinstance(spec.default, list) else value
 
 
 def _check(name: str, value: Any) -> Any:

@@ -60,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
     for option, parameter in _OVERRIDES.items():
         value = getattr(options, option)
         if value is not None:
-            # Quoted as YAML, whose strings JSON's are: a path that looks like a number stays a string.
-            arguments += ["-p", f"{parameter}:={json.dumps(value)}"]
+            # Quoted as YAML, whose strings JSON's are: a path that looks like a number stays a string. Not its
+            # surrogate pairs, though, which YAML refuses.
+            arguments += ["-p", f"{parameter}:={json.dumps(value, ensure_ascii=False)}"]
     return main([*arguments, *options.ros_arguments])
 
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several rooms' tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from formula_checkpoint import write_formula_checkpoint
+
+EXAMPLES = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """Checkpoint files by (classes, tasks), of weights made by a formula."""
+    folder, made = tmp_path_factory.mktemp("checkpoints"), {}
+
+    def path(num_classes: int, num_tasks: int = 2) -> Path:
+        key = (num_classes, num_tasks)
+        if key not in made:
+            made[key] = folder / f"formula_{num_classes}_{num_tasks}.ckpt"
+            write_formula_checkpoint(made[key], num_classes, num_tasks)
+        return made[key]
+
+    return path
+
+
+@pytest.fixture
+def example():
+    """The path of one of the authors' example images; the test is skipped where they are not at hand."""
+
+    def path(name: str) -> Path:
+        file = EXAMPLES / name
+        if not file.is_file():
+            pytest.skip(f"the example image {name} is not here")
+        return file
+
+    return path

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node process and a graph for each test."""
+
+from __future__ import annotations
+
+import pytest
+
+ros_graph = pytest.importorskip("ros_graph", reason="ROS 2 is not installed", exc_type=ImportError)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_domain():
+    ros_graph.use_own_domain()
+
+
+@pytest.fixture
+def graph(own_domain):
+    graph = ros_graph.Graph()
+    yield graph
+    graph.close()
+
+
+@pytest.fixture
+def start_node(own_domain, tmp_path, checkpoints):
+    """Start the node with the formula's KITTI weights and the tester's topics; ended when the test ends."""
+    processes = []
+
+    def start(arguments=(), **parameters):
+        given = {
+            "weights": str(checkpoints(6)),
+            "image_topic": ros_graph.IMAGE_TOPIC,
+            "device": "cpu",
+            **{name.replace("__", "."): value for name, value in parameters.items()},
+        }
+        process = ros_graph.NodeProcess(given, tmp_path / f"node{len(processes)}.log", tuple(arguments))
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        assert process.interrupt() == 0, process.log
