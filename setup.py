@@ -16,5 +16,5 @@ def requirements(name: str) -> list[str]:
 
 setup(
     install_requires=requirements("base") + requirements("opencv"),
-    extras_require={"demo": requirements("demo"), "test": requirements("test")},
+    extras_require={name: requirements(name) for name in ("demo", "learn", "test")},
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import joint_perception
 from joint_perception.demo import command as demo_command
-from joint_perception.offline import infer_command, weights_command
+from joint_perception.offline import evaluate_command, infer_command, weights_command
 from joint_perception.ros import run_command
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"joint_perception {joint_perception.__version__}")
     verbs = top.add_subparsers(title="verbs", metavar="<verb>", required=True)
-    for command in (run_command, demo_command, infer_command, weights_command):
+    for command in (run_command, demo_command, infer_command, evaluate_command, weights_command):
         command.add_parser(verbs)
     return top
 

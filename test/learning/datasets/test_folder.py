@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders of images, synthetic worlds, and the choice among data sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from joint_perception.domains import KITTI, NYUD
+from joint_perception.learning.datasets import DatasetError, Sample, open_dataset
+
+
+def test_folder_has_images_and_nothing_else(tmp_path, layouts):
+    for name in ("b.png", "a/c.PNG", "a/b.png"):
+        layouts.write(tmp_path / name, layouts.photo(len(name)))
+    (tmp_path / "notes.txt").write_text("no image")
+    dataset = open_dataset("folder", tmp_path, "all")
+    assert [sample.name for sample in dataset] == [str(tmp_path / n) for n in ("a/b.png", "a/c.PNG", "b.png")]
+    assert dataset.domain is None
+    sample = dataset[0]
+    np.testing.assert_array_equal(sample.image, layouts.photo(7))
+    assert (sample.labels, sample.depth, sample.normals) == (None, None, None)
+    assert len(open_dataset("folder", tmp_path, "a")) == 2
+
+
+def test_grey_image_has_three_equal_channels(tmp_path, layouts):
+    grey = layouts.photo()[..., 0]
+    layouts.write(tmp_path / "grey.png", grey)
+    image = open_dataset("folder", tmp_path, "all")[0].image
+    np.testing.assert_array_equal(image, np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_folder_without_images_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=str(tmp_path)):
+        open_dataset("folder", tmp_path, "all")
+
+
+def test_unknown_data_set_lists_the_known_ones():
+    with pytest.raises(DatasetError, match=r"'kiti'.*camvid, nyud, kitti, folder, rooms, streets"):
+        open_dataset("kiti")
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("labels", np.zeros((4, 5), np.uint8)),
+        ("labels", np.zeros((4, 6), np.int64)),
+        ("depth", np.zeros((4, 6), np.float64)),
+        ("normals", np.zeros((3, 4, 6), np.float32)),
+    ],
+)
+def test_sample_whose_parts_do_not_fit_is_refused(part, value):
+    parts = {"labels": None, "depth": None, "normals": None, part: value}
+    with pytest.raises(DatasetError, match=f"here.png: {part}"):
+        Sample(np.zeros((4, 6, 3), np.uint8), **parts, name="here.png")
+
+
+@pytest.mark.parametrize(("name", "domain"), [("rooms", NYUD), ("streets", KITTI)])
+def test_synthetic_world_has_everything_and_the_same_each_time(name, domain):
+    pytest.importorskip("embreex")
+    pytest.importorskip("joint_perception.learning.worlds")
+    test, train = open_dataset(name, split="test"), open_dataset(name, split="train")
+    assert test.domain is domain
+    sample, again = test[0], test[0]
+    assert sample.image.shape == (240, 320, 3)
+    assert set(np.unique(sample.labels)) <= {*range(domain.num_classes), 255}
+    assert np.nanmin(sample.depth) > 0
+    valid = np.isfinite(sample.normals).all(-1)
+    assert valid.mean() > 0.2
+    np.testing.assert_allclose(np.linalg.norm(sample.normals[valid], axis=-1), 1, atol=1e-4)
+    for part in ("image", "labels", "depth", "normals"):
+        np.testing.assert_array_equal(getattr(sample, part), getattr(again, part))
+    assert not np.array_equal(sample.image, train[0].image)
+
+
+def test_synthetic_world_ends_and_has_named_splits():
+    dataset = open_dataset("rooms", split="val")
+    with pytest.raises(IndexError):
+        dataset[len(dataset)]
+    with pytest.raises(DatasetError, match="train, val, test"):
+        open_dataset("rooms", split="validation")
