@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+import ros_graph
+
+from joint_perception.demo.scene import draw_street
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ros_graph = pytest.importorskip("ros_graph", reason="ROS 2 is not installed", exc_type=ImportError)
 rosbags_highlevel = pytest.importorskip("rosbags.highlevel")
 
-from joint_perception.demo.scene import draw_street  # noqa: E402
 
 TOPICS = {
     "/camera/image_rect_color": "sensor_msgs/msg/Image",

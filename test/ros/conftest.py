@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-
-ros_graph = pytest.importorskip("ros_graph", reason="ROS 2 is not installed", exc_type=ImportError)
+import ros_graph
 
 
 @pytest.fixture(scope="session", autouse=True)
