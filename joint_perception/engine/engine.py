@@ -104,7 +104,7 @@ def select_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or name in ("cpu:", "cuda:"):
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()) or name in ("cpu:", "cuda:"):
         raise EngineError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N")
     if kind == "cpu":
         return torch.device("cpu")

@@ -19,5 +19,5 @@ def to_millimetres(depth: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
         (H, W) uint16 millimetres, rounded; 0 where there is no measurement or more than 65.535 m.
     """
     rounded = np.rint(depth * np.float32(1000))
-    fits = rounded <= _MAX_MILLIMETRES  # False for NaN
+    fits = (rounded >= 0) & (rounded <= _MAX_MILLIMETRES)  # False for NaN
     return np.where(fits, rounded, 0).astype(np.uint16)

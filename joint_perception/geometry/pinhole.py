@@ -103,7 +103,7 @@ class Pinhole:
         """
         if (width, height) == (self.width, self.height):
             return self
-        off = max(abs(height - self.height * width / self.width), abs(width - self.width * height / self.height))
+        off = min(abs(height - self.height * width / self.width), abs(width - self.width * height / self.height))
         if off > _ASPECT_TOLERANCE_PX:
             raise CameraModelError(
                 f"camera_info is for {self.width}x{self.height} but the image is {width}x{height}, another "

@@ -42,7 +42,10 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """
     if not path.is_file():
         raise ImageFileError(f"image {str(path)!r} is not a file; check the path")
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # a header that promises more pixels than OpenCV takes
+        raise ImageFileError(f"image {str(path)!r} is refused by OpenCV ({error.err}); give a smaller one") from error
     if bgr is None:
         raise ImageFileError(f"image {str(path)!r} cannot be decoded; give a PNG or JPEG file")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +42,17 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Process the images.
+    """Process the images; one that cannot be read is reported and skipped.
+
+    Returns:
+        Exit status: 1 if an image was skipped.
 
     Raises:
-        OptionError: Two images have one stem, or the focal length is none.
+        OptionError: Two images have one stem, the focal length is none, or the folder cannot be made.
         ValueError, RuntimeError: Named after what is wrong with the weights, the domain, the device or a file.
     """
     from joint_perception.engine import Frame, load_engine  # noqa: PLC0415 (torch, a second: not for --help)
-    from joint_perception.offline.files import assumed_camera, read_image, write_results  # noqa: PLC0415
+    from joint_perception.offline.files import ImageFileError, assumed_camera, read_image, write_results  # noqa: PLC0415
 
     by_stem: dict[str, Path] = {}
     for path in options.images:
@@ -57,15 +62,27 @@ def run(options: argparse.Namespace) -> int:
                 "process it into another --out"
             )
         by_stem[path.stem] = path
-    if options.fx is not None and not options.fx > 0:
-        raise OptionError(f"--fx is {options.fx}; a focal length in pixels is above zero")
+    if options.fx is not None and not 0 < options.fx < math.inf:
+        raise OptionError(f"--fx is {options.fx}; a focal length in pixels is a number above zero")
 
     engine = load_engine(options.weights, options.domain, options.device)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"--out {str(options.out)!r} cannot be made a folder ({error.strerror}); name another"
+        ) from error
+    failed = 0
     for stem, path in tqdm(by_stem.items(), unit="image", disable=len(by_stem) == 1):
-        image = read_image(path)
+        try:
+            image = read_image(path)
+        except ImageFileError as error:
+            tqdm.write(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
         height, width = image.shape[:2]
         frame = Frame(image, assumed_camera(engine.domain, width, height, options.fx))
         written = write_results(options.out, stem, frame, engine.predict([frame])[0], engine.domain)
         tqdm.write(f"{path}: {', '.join(file.name for file in written)}")
-    print(f"{len(by_stem)} image(s), results in {options.out}")
-    return 0
+    print(f"{len(by_stem) - failed} of {len(by_stem)} image(s), results in {options.out}")
+    return 1 if failed else 0
