@@ -42,22 +42,24 @@ def test_every_output_of_a_frame(graph, start_node, prediction):
 
     expected = prediction(pixels)
     labels = array_of(got["label"])
-    np.testing.assert_array_equal(labels, expected.labels)
+    # Not to the last bit: another number of threads sums in another order.
+    assert np.mean(labels != expected.labels) < 1e-3
     assert len(np.unique(labels)) > 2, "a picture with one label would prove nothing"
-    np.testing.assert_array_equal(array_of(got["depth"]), expected.depth)
+    metres = array_of(got["depth"])
+    np.testing.assert_allclose(metres, expected.depth, rtol=1e-4)
     colors = np.array(KITTI.colors, np.uint8)[labels]
     np.testing.assert_array_equal(array_of(got["label_color"]), colors)
     blend = 0.5 * pixels.astype(float) + 0.5 * colors
     assert np.abs(array_of(got["overlay"]) - blend).max() <= 0.5
 
     points, camera = points_of(got["points"]), pinhole_from_camera_info(info, WIDTH, HEIGHT)
-    depth = np.where(labels == KITTI.class_names.index("sky"), np.nan, expected.depth).astype(np.float64)
+    depth = np.where(labels == KITTI.class_names.index("sky"), np.nan, metres).astype(np.float64)
     v, u = np.mgrid[:HEIGHT, :WIDTH]
     np.testing.assert_allclose(points["x"], (u - camera.cx) / camera.fx * depth, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(points["y"], (v - camera.cy) / camera.fy * depth, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(points["z"], depth)
     np.testing.assert_array_equal(points["label"], labels)
-    np.testing.assert_allclose(points["confidence"], expected.confidence, rtol=1e-6)
+    np.testing.assert_allclose(points["confidence"], expected.confidence, atol=1e-4)
     bits = np.ascontiguousarray(points["rgb"]).view(np.uint32)
     red, green, blue = (pixels[..., i].astype(np.uint32) for i in range(3))
     np.testing.assert_array_equal(bits, red << 16 | green << 8 | blue)
