@@ -61,6 +61,12 @@ class Domain:
         """Number of classes, void not counted."""
         return len(self.class_names)
 
+    def focal_length_at(self, width: int) -> float | None:
+        """Focal length in pixels of the training camera, had it taken images of that width; None where several did."""
+        if self.focal_length is None or self.image_width is None:
+            return None
+        return self.focal_length * width / self.image_width
+
     @cached_property
     def palette(self) -> npt.NDArray[np.uint8]:
         """Colour of every possible label id: (256, 3) uint8 RGB, void and unused ids black."""

@@ -76,12 +76,7 @@ def assumed_camera(domain: Domain, width: int, height: int, fx: float | None = N
         fx: Focal length in pixels at this width.
     """
     if fx is None:
-        per_width = (
-            domain.focal_length / domain.image_width
-            if domain.focal_length and domain.image_width
-            else _UNKNOWN_FOCAL_PER_WIDTH
-        )
-        fx = per_width * width
+        fx = domain.focal_length_at(width) or _UNKNOWN_FOCAL_PER_WIDTH * width
     return Pinhole(fx, fx, (width - 1) / 2, (height - 1) / 2, width, height)
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CAMERA_INFO = "camera_info"
 
 
+Pair = tuple[Image, CameraInfo]
+
+
 class CameraFrame(NamedTuple):
     """A decoded frame with what its outputs must carry.
 
@@ -66,7 +69,7 @@ class Camera:
         self._node, self._statistics, self._on_new = node, statistics, on_new
         self._queue_size = queue_size
         self._lock = threading.Lock()
-        self._newest: tuple[Image, CameraInfo] | None = None
+        self._newest: Pair | None = None
         self._decode = make_decoder()
         self._reset_pairing()
         resolved = node.resolve_topic_name(image_topic)
@@ -79,16 +82,18 @@ class Camera:
         self._node.destroy_subscription(self._image_subscription)
         self._node.destroy_subscription(self._info_subscription)
 
-    def take(self) -> CameraFrame | None:
-        """Decode the newest pair, once; None when there is none since the last call.
+    def take(self) -> Pair | None:
+        """The newest pair, once; None when there is none since the last call."""
+        with self._lock:
+            pair, self._newest = self._newest, None
+        return pair
+
+    def decode(self, pair: Pair) -> CameraFrame:
+        """Turn a pair into a frame.
 
         Raises:
             FrameError: The image or its camera_info is unusable.
         """
-        with self._lock:
-            pair, self._newest = self._newest, None
-        if pair is None:
-            return None
         image, info = pair
         rgb = self._decode(image)
         try:

@@ -35,14 +35,13 @@ class Worker:
     def __init__(self, node: Any, engine: Engine, publisher: OutputPublisher, statistics: Statistics) -> None:
         self._node, self._engine = node, engine
         self._publisher, self._statistics = publisher, statistics
-        self._camera: Camera | None = None
         self._wake = threading.Event()
         self._stop = False
-        self._thread = threading.Thread(target=self._run, name="perception", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self, camera: Camera) -> None:
         """Begin to take frames of a camera."""
-        self._camera = camera
+        self._thread = threading.Thread(target=self._run, args=(camera,), name="perception", daemon=True)
         self._thread.start()
 
     def notify(self) -> None:
@@ -53,17 +52,17 @@ class Worker:
         """Finish the frame in hand, then end the thread."""
         self._stop = True
         self._wake.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
-    def _run(self) -> None:
+    def _run(self, camera: Camera) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
             if self._stop:
                 return
             try:
-                self._process()
+                self._process(camera)
             except FrameError as error:
                 self._statistics.dropped(error.cause, str(error))
             except Exception as error:  # noqa: BLE001 (one bad frame must not end perception)
@@ -72,15 +71,20 @@ class Worker:
                 where = traceback.format_exc(limit=-3)
                 self._statistics.dropped("engine_error", f"{type(error).__name__}: {error}\n{where}")
 
-    def _process(self) -> None:
+    def _process(self, camera: Camera) -> None:
+        pair = camera.take()
+        if pair is None:
+            return
+        predicting = self._publisher.wants_prediction()
+        if not predicting and not self._publisher.wanted("camera_info"):
+            self._unwanted()
+            return
         stopwatch = Stopwatch()
         with stopwatch.stage("decode"):
-            taken = self._camera.take() if self._camera else None
-        if taken is None:
-            return
-        if not self._publisher.wants_prediction():
+            taken = camera.decode(pair)
+        if not predicting:
             self._publisher.publish_camera_info(taken)
-            self._statistics.dropped("no_subscribers", "nobody subscribes to an output")
+            self._unwanted()
             return
         prediction = self._engine.predict([taken.frame], stopwatch)[0]
         self._publisher.publish(taken, prediction, stopwatch)
@@ -91,3 +95,6 @@ class Worker:
         self._publisher.publish_stats(self._statistics.message())
         # Lets the executor in: it needs the interpreter lock to store the frame that has come meanwhile.
         time.sleep(0)
+
+    def _unwanted(self) -> None:
+        self._statistics.dropped("no_subscribers", "nobody subscribes to an output")

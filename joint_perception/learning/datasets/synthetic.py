@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from joint_perception.domains import KITTI, NYUD
 from joint_perception.learning.datasets.sample import DatasetError, Sample
 
@@ -21,6 +23,9 @@ SPLITS = {"train": (0, 1_000_000), "val": (1_000_000, 100), "test": (2_000_000, 
 @dataclass(frozen=True)
 class SyntheticWorld:
     """Images of a synthetic world with exact labels, depth and normals; see `Dataset`.
+
+    The field of view differs from image to image. Depth is brought to the focal length of the domain's training
+    camera: Z times that over the view's own.
 
     Attributes:
         name: `rooms` or `streets`.
@@ -52,7 +57,7 @@ class SyntheticWorld:
     def note(self) -> str:
         """What must be said beside every figure measured on it."""
         first, count = SPLITS[self.split]
-        return f"synthetic, seeds {first} to {first + count - 1}"
+        return f"synthetic, seeds {first} to {first + count - 1}, depth as the domain's training camera would see it"
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -71,4 +76,8 @@ class SyntheticWorld:
             raise IndexError(f"{self.name} {self.split} has samples 0 to {count - 1}, not {index}")
         height, width = self.size
         view = worlds.sample(cast("worlds.Kind", self.name), first + index, (width, height))
-        return Sample(view.image, view.labels, view.depth, view.normals, f"{self.name} seed {first + index}")
+        # A longer lens brings everything nearer, and no image tells how long the lens was: metres are those of
+        # the domain's own camera, as the network's are, whatever camera took the picture.
+        own = self.domain.focal_length_at(width)
+        depth = view.depth if own is None else view.depth * np.float32(own / view.camera.fx)
+        return Sample(view.image, view.labels, depth, view.normals, f"{self.name} seed {first + index}")

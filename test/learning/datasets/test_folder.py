@@ -73,6 +73,15 @@ def test_synthetic_world_has_everything_and_the_same_each_time(name, domain):
     assert not np.array_equal(sample.image, train[0].image)
 
 
+def test_synthetic_depth_is_that_of_the_domains_camera():
+    worlds = pytest.importorskip("joint_perception.learning.worlds")
+    for name, own in (("rooms", 518.86 / 640), ("streets", 721.5 / 1242)):
+        dataset = open_dataset(name, None, "test")
+        view = worlds.sample(name, 2_000_000, (320, 240))
+        assert abs(view.camera.fx / (own * 320) - 1) > 0.01, "a view through the domain's own lens would prove nothing"
+        np.testing.assert_allclose(dataset[0].depth, view.depth * (own * 320 / view.camera.fx), rtol=1e-5)
+
+
 def test_synthetic_world_ends_and_has_named_splits():
     dataset = open_dataset("rooms", split="val")
     with pytest.raises(IndexError):
