@@ -6,14 +6,14 @@ from __future__ import annotations
 import os
 
 from ament_index_python.packages import get_package_share_path
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from joint_perception.ros.dds import FAST_DDS_VARIABLES, use_profile
+from joint_perception.ros.dds import profile_environment
 from joint_perception.ros.run_command import find_config
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 PACKAGE = "joint_perception"
 ARGUMENTS = (
@@ -50,8 +50,6 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if given[argument]:
             # A string whatever it looks like: launch_ros reads `weights:=12` as YAML, a number.
             overrides[parameter] = ParameterValue(given[argument], value_type=str)
-    environment = dict(os.environ)
-    own_profile = use_profile(share, environment)
     nodes = [
         Node(
             package=PACKAGE,
@@ -62,7 +60,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             emulate_tty=True,
             parameters=[str(find_config(given["config"], share)), overrides],
             ros_arguments=["--log-level", given["log_level"]],
-            additional_env={name: environment[name] for name in FAST_DDS_VARIABLES} if own_profile else {},
+            additional_env=profile_environment(share, os.environ),
         )
     ]
     if flag(given["rviz"], "rviz"):

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from ament_index_python.packages import get_package_share_path
 
-from joint_perception.ros.dds import FAST_DDS_VARIABLES, use_profile
+from joint_perception.ros.dds import FAST_DDS_2, FAST_DDS_3, profile_environment, use_profile
 
 PROFILE = Path(__file__).parents[2] / "config" / "dds" / "fastdds.xml"
 NAMESPACE = "{http://www.eprosima.com}"
+VARIABLES = (FAST_DDS_2, FAST_DDS_3)
 
 # A cloud of 1242x375 points of 24 bytes, the largest of our messages at KITTI's size.
 LARGEST_MESSAGE = 1242 * 375 * 24
@@ -32,41 +33,35 @@ rclpy.shutdown()
 """
 
 
-def test_the_profile_is_named_for_both_generations_of_fast_dds(tmp_path):
-    environment = {"HOME": "/root"}
+@pytest.mark.parametrize(
+    ("folder", "variable"),
+    [("fastrtps", "FASTRTPS_DEFAULT_PROFILES_FILE"), ("fastdds", "FASTDDS_DEFAULT_PROFILES_FILE")],
+)
+def test_the_profile_is_named_for_the_generation_of_fast_dds_that_is_there(tmp_path, folder, variable):
+    for prefix in ("overlay/share/mine", f"ros/share/{folder}"):
+        (tmp_path / prefix).mkdir(parents=True)
+    environment = {"AMENT_PREFIX_PATH": os.pathsep.join(str(tmp_path / p) for p in ("overlay", "ros", "gone"))}
 
-    assert use_profile(tmp_path, environment)
-
-    file = str(tmp_path / "config" / "dds" / "fastdds.xml")
-    assert environment == {"HOME": "/root", **dict.fromkeys(FAST_DDS_VARIABLES, file)}
-    assert FAST_DDS_VARIABLES == ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+    assert profile_environment(tmp_path, environment) == {variable: str(tmp_path / "config" / "dds" / "fastdds.xml")}
 
 
-@pytest.mark.parametrize("variable", FAST_DDS_VARIABLES)
+@pytest.mark.parametrize("variable", VARIABLES)
 def test_a_profile_of_the_users_is_left_alone(tmp_path, variable):
-    environment = {variable: "/etc/own.xml"}
-
-    assert not use_profile(tmp_path, environment)
-
-    assert environment == {variable: "/etc/own.xml"}
+    assert profile_environment(tmp_path, {variable: "/etc/own.xml"}) == {}
 
 
-@pytest.mark.parametrize("variable", FAST_DDS_VARIABLES)
+@pytest.mark.parametrize("variable", VARIABLES)
 def test_a_variable_set_to_nothing_is_no_profile(tmp_path, variable):
-    environment = {variable: ""}
-
-    assert use_profile(tmp_path, environment)
-
-    assert all(environment[name] for name in FAST_DDS_VARIABLES)
+    assert profile_environment(tmp_path, {variable: ""})
 
 
-def test_by_default_it_is_this_process_that_gets_it(tmp_path, monkeypatch):
-    for variable in FAST_DDS_VARIABLES:
+def test_this_process_gets_it(tmp_path, monkeypatch):
+    for variable in VARIABLES:
         monkeypatch.setenv(variable, "")
 
-    assert use_profile(tmp_path)
+    use_profile(tmp_path)
 
-    assert all(Path(os.environ[name]) == tmp_path / "config" / "dds" / "fastdds.xml" for name in FAST_DDS_VARIABLES)
+    assert [os.environ[v] for v in VARIABLES if os.environ[v]] == [str(tmp_path / "config" / "dds" / "fastdds.xml")]
 
 
 def test_the_profile_is_installed():
@@ -99,13 +94,13 @@ def segment_sizes(environment: dict[str, str]) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
 def test_with_the_profile_a_node_sends_from_a_segment_that_holds_several_clouds():
-    environment = {name: value for name, value in os.environ.items() if name not in FAST_DDS_VARIABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment["ROS_DOMAIN_ID"] = str(215 + os.getpid() % 18)  # nobody else's: their segments would be mapped too
     without = segment_sizes(environment)
     if not without:
         pytest.skip("no shared memory here, or another middleware than the profile is for")
 
-    assert use_profile(get_package_share_path("joint_perception"), environment)
+    environment.update(profile_environment(get_package_share_path("joint_perception"), environment))
 
     assert max(without) < LARGEST_MESSAGE
     assert max(segment_sizes(environment)) > 4 * LARGEST_MESSAGE
