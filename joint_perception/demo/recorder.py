@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rclpy.serialization
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -76,7 +77,9 @@ class Recorder(Node):
         durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
         name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
-        connection = self._writer.add_connection(topic, name, typestore=self._typestore)
+        connection = self._writer.add_connection(
+            topic, name, typestore=self._typestore, offered_qos_profiles=[_qos_in_bag(latched=latched)]
+        )
         # Raw: the bytes go into the bag as they came.
         self.create_subscription(kind, topic, lambda data: self._received(connection, kind, data), qos, raw=True)
 
@@ -93,6 +96,22 @@ class Recorder(Node):
                 return
             self._last_cloud = now
         self._writer.write(connection, now, data)
+
+
+def _qos_in_bag(*, latched: bool) -> Qos:
+    # So that a replay latches what the node latches. Without deadline, lifespan and lease, as the node has none.
+    never = QosTime(0, 0)
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=1 if latched else 5,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        deadline=never,
+        lifespan=never,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=never,
+        avoid_ros_namespace_conventions=False,
+    )
 
 
 def _typestore(share: Path) -> Typestore:

@@ -57,6 +57,8 @@ def test_demo_leaves_panel_cloud_and_bag(tmp_path):
         found = {c.topic: (c.msgtype, c.msgcount) for c in bag.connections}
         assert {topic: kind for topic, (kind, _) in found.items()} == TOPICS
         assert all(count > 0 for _, count in found.values()), found
+        latched = {c.topic for c in bag.connections if c.ext.offered_qos_profiles[0].durability.name != "VOLATILE"}
+        assert latched == {"/joint_perception/classes"}, "a replay must latch what the node latches"
         connections = [c for c in bag.connections if c.topic == "/joint_perception/stats"]
         stats = [bag.deserialize(data, c.msgtype) for c, _, data in bag.messages(connections)]
         assert max(s.frames_out for s in stats) > 0
