@@ -9,13 +9,28 @@ from typing import TYPE_CHECKING
 
 import joint_perception
 from joint_perception.demo import command as demo_command
-from joint_perception.offline import evaluate_command, infer_command, weights_command
+from joint_perception.offline import (
+    distill_command,
+    evaluate_command,
+    infer_command,
+    train_command,
+    weights_command,
+)
 from joint_perception.ros import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROS_ARGUMENTS = "--ros-args"
+COMMANDS = (
+    run_command,
+    demo_command,
+    infer_command,
+    evaluate_command,
+    train_command,
+    distill_command,
+    weights_command,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"joint_perception {joint_perception.__version__}")
     verbs = top.add_subparsers(title="verbs", metavar="<verb>", required=True)
-    for command in (run_command, demo_command, infer_command, evaluate_command, weights_command):
+    for command in COMMANDS:
         command.add_parser(verbs)
     return top
 

@@ -13,6 +13,7 @@ from joint_perception.learning.datasets.sample import DatasetError, Sample
 
 if TYPE_CHECKING:
     from joint_perception.domains import Domain
+    from joint_perception.learning.worlds.renderer import Rendering
 
 DOMAIN_OF = {"rooms": NYUD, "streets": KITTI}
 SIZE = (240, 320)
@@ -24,8 +25,8 @@ SPLITS = {"train": (0, 1_000_000), "val": (1_000_000, 100), "test": (2_000_000, 
 class SyntheticWorld:
     """Images of a synthetic world with exact labels, depth and normals; see `Dataset`.
 
-    The field of view differs from image to image. Depth is brought to the focal length of the domain's training
-    camera: Z times that over the view's own.
+    The field of view differs from image to image. Depth and normals are what the domain's training camera would
+    have seen: see `sample_of`.
 
     Attributes:
         name: `rooms` or `streets`.
@@ -76,8 +77,25 @@ class SyntheticWorld:
             raise IndexError(f"{self.name} {self.split} has samples 0 to {count - 1}, not {index}")
         height, width = self.size
         view = worlds.sample(cast("worlds.Kind", self.name), first + index, (width, height))
-        # A longer lens brings everything nearer, and no image tells how long the lens was: metres are those of
-        # the domain's own camera, as the network's are, whatever camera took the picture.
-        own = self.domain.focal_length_at(width)
-        depth = view.depth if own is None else view.depth * np.float32(own / view.camera.fx)
-        return Sample(view.image, view.labels, depth, view.normals, f"{self.name} seed {first + index}")
+        return sample_of(view, self.domain, f"{self.name} seed {first + index}")
+
+
+def sample_of(view: Rendering, domain: Domain, name: str) -> Sample:
+    """A rendering as the domain's own camera would have seen it.
+
+    A longer lens brings everything nearer, and no image tells how long the lens was. So the picture is taken for
+    one by the domain's camera, of a world stretched along the optical axis by k = own focal length / the view's:
+    depth is k times as large, and normals, which stretch inversely, are (x, y, z / k) normalised.
+
+    Args:
+        view: The rendering.
+        domain: Where its camera is told; without one, the rendering is left as it is.
+        name: What the sample is called.
+    """
+    own = domain.focal_length_at(view.image.shape[1])
+    if own is None:
+        return Sample(view.image, view.labels, view.depth, view.normals, name)
+    k = np.float32(own / view.camera.fx)
+    normals = view.normals * np.array([1, 1, 1 / k], np.float32)
+    normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+    return Sample(view.image, view.labels, view.depth * k, normals, name)

@@ -79,7 +79,20 @@ def test_synthetic_depth_is_that_of_the_domains_camera():
         dataset = open_dataset(name, None, "test")
         view = worlds.sample(name, 2_000_000, (320, 240))
         assert abs(view.camera.fx / (own * 320) - 1) > 0.01, "a view through the domain's own lens would prove nothing"
-        np.testing.assert_allclose(dataset[0].depth, view.depth * (own * 320 / view.camera.fx), rtol=1e-5)
+        seen = dataset[0]
+        np.testing.assert_allclose(seen.depth, view.depth * (own * 320 / view.camera.fx), rtol=1e-5)
+
+        # Its points, through the domain's own camera, lie on surfaces with its normals.
+        v, u = np.mgrid[:240, :320]
+        points = np.stack([(u - 159.5) / (own * 320), (v - 119.5) / (own * 320), np.ones((240, 320))], 2)
+        points *= seen.depth[..., None]
+        along, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]
+        measured = np.cross(down, along)
+        measured /= np.linalg.norm(measured, axis=2, keepdims=True)
+        cosine = (measured * seen.normals[1:-1, 1:-1]).sum(axis=2)
+        assert np.nanmedian(cosine) > 0.9999
+        wrong = (measured * view.normals[1:-1, 1:-1]).sum(axis=2)
+        assert np.nanmedian(wrong) < np.nanmedian(cosine), "the view's own normals fit no worse"
 
 
 def test_synthetic_world_ends_and_has_named_splits():
