@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from joint_perception.demo.player import IMAGE_TOPIC, INFO_TOPIC
 from joint_perception.msg import ClassMap, PerceptionStats
 from joint_perception.ros.optional import nanoseconds
+from joint_perception.ros.publisher import OTHERS, PREDICTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,16 +26,7 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.typesys.store import Typestore
 
-OUTPUTS: dict[str, type] = {
-    "label": Image,
-    "label_color": Image,
-    "overlay": Image,
-    "depth": Image,
-    "points": PointCloud2,
-    "camera_info": CameraInfo,
-    "classes": ClassMap,
-    "stats": PerceptionStats,
-}
+OUTPUTS: dict[str, type] = {topic: kind for topic, kind, _ in (*PREDICTED, *OTHERS)}
 # Clouds are ten times the size of all else; one a second is enough to look at.
 _CLOUD_PERIOD_NS = 1_000_000_000
 
