@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
@@ -137,7 +136,9 @@ class Learner:
             with self._averaging_gradients(now=number == len(parts)):
                 with torch.autocast(processes.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                     outputs = self._model(images)
-                loss = joint_loss(outputs, target, Weights(**asdict(config.loss)), counts, processes.greatest)
+                heads = Weights(config.loss.segm, config.loss.depth, config.loss.normal)
+                relative = config.loss.depth_error == "relative"
+                loss = joint_loss(outputs, target, heads, counts, processes.greatest, relative=relative)
                 loss.total.backward()  # type: ignore[no-untyped-call]
             losses += torch.stack(loss).detach()
         return losses

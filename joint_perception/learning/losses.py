@@ -42,7 +42,7 @@ class Losses(NamedTuple):
     Attributes:
         total: Weighted sum of the others.
         segm: Mean cross-entropy of the labelled pixels; zero where there are none.
-        depth: Mean berHu loss of the measured pixels, metres; zero where there are none.
+        depth: Mean berHu loss of the measured pixels, metres or relative; zero where there are none.
         normal: Mean of 1 - cos of the pixels with a normal; zero where there are none.
     """
 
@@ -58,6 +58,8 @@ def joint_loss(
     weights: Weights = Weights(),  # noqa: B008 (immutable)
     counts: Counts | None = None,
     reduce_max: Callable[[Tensor], Tensor] | None = None,
+    *,
+    relative: bool = False,
 ) -> Losses:
     """Weighted sum of the losses of all heads.
 
@@ -71,6 +73,7 @@ def joint_loss(
             over W processes whose gradients are averaged, the count over all of them divided by W makes the
             gradient that of the undivided batch; where it is accumulated from parts, the count over all parts.
         reduce_max: Makes the greatest depth error of this process that of all.
+        relative: Divide depth errors by the measured depth.
 
     Returns:
         The losses; all zero, with zero gradients, where nothing is annotated.
@@ -78,7 +81,8 @@ def joint_loss(
     counts = counts or count_targets(targets)
     size = (targets.labels.shape[-2], targets.labels.shape[-1])
     segm = segmentation_loss(outputs.segm, targets.labels, targets.channels) / counts.segm
-    depth = berhu_loss(_resized(outputs.depth, size).squeeze(1), targets.depth, reduce_max) / counts.depth
+    metres = _resized(outputs.depth, size).squeeze(1)
+    depth = berhu_loss(metres, targets.depth, reduce_max, relative=relative) / counts.depth
     if outputs.normal is None:
         normal = torch.zeros_like(segm)
     else:
@@ -121,25 +125,34 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(resized, labels.long(), ignore_index=VOID_ID, reduction="sum")
 
 
-def berhu_loss(predicted: Tensor, measured: Tensor, reduce_max: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+def berhu_loss(
+    predicted: Tensor,
+    measured: Tensor,
+    reduce_max: Callable[[Tensor], Tensor] | None = None,
+    *,
+    relative: bool = False,
+) -> Tensor:
     """Sum of the inverse Huber losses of the measured pixels.
 
-    With e = |relu(predicted) - measured| and c a fifth of the greatest e of the batch: e up to c, and
-    (e^2 + c^2) / 2c above. c is a constant for the gradient: else the worst pixel would be pushed away from its
-    measurement whenever many others exceed c.
+    With e = |relu(predicted) - measured|, or that divided by what was measured, and c a fifth of the greatest e of the
+    batch: e up to c, and (e^2 + c^2) / 2c above. c is a constant for the gradient: else the worst pixel would be pushed
+    away from its measurement whenever many others exceed c.
 
     Args:
         predicted: (N, H, W) metres.
         measured: (N, H, W) metres; not above zero or not finite where nothing was measured.
         reduce_max: Makes the greatest error of this process that of all.
+        relative: Divide by what was measured: rooms of a few metres then count as much as streets of eighty.
 
     Returns:
-        A scalar, metres.
+        A scalar, metres; or, if relative, a number.
     """
     valid = _measured(measured)
     # Without the NaN: whether its gradient is NaN, even where nothing of it is used, is up to each backend.
     known = torch.where(valid, measured, 0.0)
     error = torch.where(valid, (functional.relu(predicted) - known).abs(), 0.0)
+    if relative:
+        error = error / torch.where(valid, measured, 1.0)
     greatest = error.detach().max()
     if reduce_max is not None:
         greatest = reduce_max(greatest)

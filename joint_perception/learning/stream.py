@@ -69,7 +69,12 @@ class Source:
         for name, labels in self.pseudo.items():
             if getattr(sample, name) is None:
                 filled[name] = labels.read(key_of(self.dataset, self.root, index))
-        return replace(sample, **filled) if filled else sample
+        if filled:
+            sample = replace(sample, **filled)
+        if sample.depth is not None:
+            # What is farther than the domain's evaluation looks counts as not measured.
+            sample = replace(sample, depth=np.where(sample.depth <= self.domain.depth_range[1], sample.depth, np.nan))
+        return sample
 
     def require_pseudo(self) -> None:
         """Check that a teacher said what is missing, as far as that shows without reading the samples.

@@ -95,11 +95,20 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What the loss of each head counts; 0 leaves a head untrained."""
+    """What the loss of each head counts; 0 leaves a head untrained.
+
+    Attributes:
+        segm: Weight of the cross-entropy.
+        depth: Weight of the berHu loss.
+        normal: Weight of 1 - cos.
+        depth_error: Of the berHu loss, in `metres`, as in the paper; or `relative` to the depth itself, where data of
+            quite different depths are trained on together: those of a street would drown all else in metres.
+    """
 
     segm: float = 0.5
     depth: float = 0.5
     normal: float = 0.5
+    depth_error: Literal["metres", "relative"] = "metres"
 
     def __post_init__(self) -> None:
         """Refuse what would train nothing, or away from the data."""

@@ -83,6 +83,16 @@ def test_berhu_is_the_error_below_a_fifth_of_the_greatest_and_a_parabola_above()
     assert berhu_loss(predicted, measured).item() == pytest.approx(expected)
 
 
+def test_relative_berhu_is_that_of_the_ratios():
+    torch.manual_seed(3)
+    predicted, measured = 4 * torch.rand(2, 4, 5), 0.5 + 4 * torch.rand(2, 4, 5)
+    measured[0, 0] = torch.nan
+
+    loss = berhu_loss(predicted, measured, relative=True)
+
+    assert loss.item() == pytest.approx(berhu_loss(predicted / measured, measured / measured).item())
+
+
 def test_berhu_of_a_perfect_prediction_is_zero_with_finite_gradients():
     predicted = torch.full((1, 2, 2), 3.0, requires_grad=True)
     loss = berhu_loss(predicted, torch.full((1, 2, 2), 3.0))
