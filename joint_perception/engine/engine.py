@@ -65,6 +65,11 @@ class Engine:
         # Channels last: the layout that CPU and GPU convolutions want; no value changes its place.
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Of `segm`, `depth` and `normal`, those the network has a head for."""
+        return ("segm", "depth", "normal")[: self.network.num_tasks]
+
     @torch.inference_mode()
     def predict(self, frames: Sequence[Frame], stopwatch: Stopwatch | None = None) -> list[Prediction]:
         """Run the network on a batch of frames.

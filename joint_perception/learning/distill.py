@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -16,15 +16,35 @@ from joint_perception.learning.datasets import DatasetError
 from joint_perception.learning.pseudo_labels import ATTRIBUTES, PseudoLabels, Record, depth_units, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
-    from joint_perception.engine import Engine, Prediction
+    from joint_perception.domains import Domain
+    from joint_perception.engine import Prediction
     from joint_perception.learning.datasets import Dataset, Sample
 
 # No sensor ever measured it, and a network says 12 to 14 m: its depths must not be handed on.
 _WITHOUT_SURFACE = ("sky",)
+
+
+class Teacher(Protocol):
+    """What says something of images: an `Engine`, or a `TorchvisionTeacher`.
+
+    Attributes:
+        domain: What its labels and depths mean.
+        modalities: Of `segm`, `depth` and `normal`, those it says.
+    """
+
+    @property
+    def domain(self) -> Domain: ...  # noqa: D102
+
+    @property
+    def modalities(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def predict(self, frames: Sequence[Frame], /) -> list[Prediction]:
+        """One prediction for each frame, each at its frame's size."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Distilled:
 
 
 def distill(
-    engine: Engine,
+    engine: Teacher,
     dataset: Dataset,
     root: Path | None,
     modality: str,
@@ -77,8 +97,10 @@ def distill(
     """
     if batch < 1 or (limit is not None and limit < 1) or not 0 <= min_confidence <= 1:
         raise ValueError(f"batch {batch}, limit {limit}, min_confidence {min_confidence}; need 1 or more, and 0 to 1")
-    if modality == "normal" and engine.network.num_tasks == 2:  # noqa: PLR2004
-        raise DatasetError(f"teacher {teacher!r} has no head for normals; take one of three tasks")
+    if modality not in engine.modalities:
+        raise DatasetError(
+            f"teacher {teacher!r} has no head for {modality}, only for {', '.join(engine.modalities)}; take another"
+        )
     domain = engine.domain.name
     record = Record(
         dataset.name, dataset.split, modality, domain, teacher, teacher_sha256, min_confidence, depth_units(domain)
@@ -109,13 +131,13 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write(engine: Engine, labels: PseudoLabels, waiting: list[tuple[str, Sample]]) -> None:
+def _write(engine: Teacher, labels: PseudoLabels, waiting: list[tuple[str, Sample]]) -> None:
     predictions = engine.predict([Frame(sample.image) for _, sample in waiting])
     for (key, _), prediction in zip(waiting, predictions, strict=True):
         labels.write(key, _hard(engine, labels.record, prediction))
 
 
-def _hard(engine: Engine, record: Record, prediction: Prediction) -> npt.NDArray[Any]:
+def _hard(engine: Teacher, record: Record, prediction: Prediction) -> npt.NDArray[Any]:
     if record.modality == "segm":
         return np.where(prediction.confidence < record.min_confidence, np.uint8(VOID_ID), prediction.labels)
     excluded = [i for i, name in enumerate(engine.domain.class_names) if name in _WITHOUT_SURFACE]

@@ -11,6 +11,8 @@ from joint_perception.domains import DOMAINS
 if TYPE_CHECKING:
     import argparse
 
+    from joint_perception.learning.distill import Teacher
+
 # Those of learning, which need torch to be imported; a test holds them equal.
 _DATASETS = ("camvid", "nyud", "kitti", "folder", "rooms", "streets")
 _MODALITIES = ("segm", "depth", "normal")
@@ -32,7 +34,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--dataset", required=True, choices=_DATASETS, help="the images")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder that holds the data set")
     parser.add_argument("--split", default="train", help="part of the data set (default: train)")
-    parser.add_argument("--weights", required=True, metavar="TEACHER", help="named weights or checkpoint file")
+    parser.add_argument(
+        "--weights",
+        required=True,
+        metavar="TEACHER",
+        help="named weights, a checkpoint file, or torchvision:MODEL[=FILE] for segm",
+    )
     parser.add_argument("--modality", required=True, choices=_MODALITIES, help="what to write")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the predictions")
     parser.add_argument("--domain", choices=tuple(DOMAINS), help="what the images show (default: the data set's)")
@@ -56,20 +63,28 @@ def run(options: argparse.Namespace) -> int:
     from joint_perception.engine import load_engine  # noqa: PLC0415 (torch, a second: not for --help)
     from joint_perception.learning.datasets import open_dataset  # noqa: PLC0415
     from joint_perception.learning.distill import distill, sha256_of  # noqa: PLC0415
+    from joint_perception.learning.torchvision_teacher import PREFIX, TorchvisionTeacher  # noqa: PLC0415
     from joint_perception.network import resolve_weights  # noqa: PLC0415
 
     dataset = open_dataset(options.dataset, options.root, options.split)
     domain = options.domain or (dataset.domain.name if dataset.domain else None)
     if domain is None:
         raise DomainNeededError(f"data set {options.dataset!r} does not say what its images show; give --domain")
+    teacher: Teacher
+    if options.weights.startswith(PREFIX):
+        teacher = TorchvisionTeacher(options.weights, DOMAINS[domain], options.device)
+        name, file = options.weights.partition("=")[0], teacher.file
+    else:
+        teacher = load_engine(options.weights, domain, options.device)
+        name, file = Path(options.weights).name, resolve_weights(options.weights).path
     counts = distill(
-        load_engine(options.weights, domain, options.device),
+        teacher,
         dataset,
         options.root,
         options.modality,
         options.out,
-        teacher=Path(options.weights).name,
-        teacher_sha256=sha256_of(resolve_weights(options.weights).path),
+        teacher=name,
+        teacher_sha256=sha256_of(file),
         everything=options.all,
         min_confidence=options.min_confidence,
         limit=options.limit,

@@ -145,7 +145,7 @@ def test_work_of_another_teacher_is_not_mixed_in(distilled, tmp_path, teacher):
 def test_teacher_without_normals_is_refused(distilled, tmp_path):
     two = tmp_path / "two.safetensors"
     save_file({k: v for k, v in lively_network(2, 2).state_dict().items() if "num_batches" not in k}, two)
-    with pytest.raises(DatasetError, match="no head for normals"):
+    with pytest.raises(DatasetError, match="no head for normal, only for segm, depth"):
         distilled("normal", weights=two)
 
 
