@@ -12,6 +12,7 @@ from joint_perception.demo import command as demo_command
 from joint_perception.offline import (
     distill_command,
     evaluate_command,
+    experiment_command,
     infer_command,
     train_command,
     weights_command,
@@ -29,6 +30,7 @@ COMMANDS = (
     evaluate_command,
     train_command,
     distill_command,
+    experiment_command,
     weights_command,
 )
 

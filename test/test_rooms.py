@@ -52,7 +52,7 @@ RULES = {
     # Measuring needs a data set, and so its room; what a robot runs must not load that.
     "offline": rule("engine geometry network domains", ANYTHING, only_inside_functions="learning"),
     "learning": rule("engine geometry network domains", ANYTHING),
-    "demo": rule("ros offline engine geometry network domains", ANYTHING, ros=True),
+    "demo": rule("ros offline learning engine geometry network domains", ANYTHING, ros=True),
     "cli": rule("ros offline demo learning", ""),
     "__init__": rule("", ""),
 }
