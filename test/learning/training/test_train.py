@@ -90,7 +90,6 @@ def test_weights_tell_how_they_came_about(config, tmp_path):
 
 
 def test_tensorboard_gets_curves_and_pictures(config, tmp_path):
-    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
 
     train(replace(config, tensorboard=True), tmp_path / "run", device="cpu", progress=False)
