@@ -11,7 +11,9 @@ from setuptools import setup
 
 def requirements(name: str) -> list[str]:
     lines = Path(__file__).with_name("requirements").joinpath(f"{name}.txt").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith(("#", "-r"))]
+    others = [line.removeprefix("-r ").removesuffix(".txt") for line in lines if line.startswith("-r ")]
+    own = [line for line in lines if line and not line.startswith(("#", "-r"))]
+    return own + [line for other in others for line in requirements(other)]
 
 
 setup(

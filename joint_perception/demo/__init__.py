@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration: a simulated camera, the node and a recorder, three processes over real DDS."""
+"""The demonstration: a simulated camera, the node, a scorer and a recorder, four processes over real DDS."""

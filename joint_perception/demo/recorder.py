@@ -7,26 +7,28 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import rclpy.serialization
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from joint_perception.demo.player import IMAGE_TOPIC, INFO_TOPIC
+from joint_perception.demo import names
 from joint_perception.msg import ClassMap, PerceptionStats
+from joint_perception.ros import qos
 from joint_perception.ros.optional import nanoseconds
 from joint_perception.ros.publisher import OTHERS, PREDICTED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from rosbags.interfaces import Connection
     from rosbags.typesys.store import Typestore
 
-OUTPUTS: dict[str, type] = {topic: kind for topic, kind, _ in (*PREDICTED, *OTHERS)}
+OUTPUTS: dict[str, type] = {f"{names.NODE_NAME}/{topic}": kind for topic, kind, _ in (*PREDICTED, *OTHERS)}
 # Clouds are ten times the size of all else; one a second is enough to look at.
 _CLOUD_PERIOD_NS = 1_000_000_000
 
@@ -36,29 +38,40 @@ class Recorder(Node):
 
     Args:
         bag: Folder of the bag; must not exist.
-        node_name: Fully qualified name of the perception node.
-        share: The package's share folder, for its message definitions.
+        typestore: What `message_types` gives.
+        truth: Whether the camera publishes the truth, too.
 
     Attributes:
-        newest: Topic to the last message of each image size, by (height, width); (0, 0) for those without.
+        classes: The node's class map, once it came.
+        stats: The node's newest statistics.
         latencies: Topic to seconds from stamp to receipt, of each message.
     """
 
-    def __init__(self, bag: Path, node_name: str, share: Path) -> None:
+    def __init__(self, bag: Path, typestore: Typestore, *, truth: bool) -> None:
         super().__init__("demo_recorder")
-        self.newest: dict[str, dict[tuple[int, int], Any]] = {}
+        self.classes: ClassMap | None = None
+        self.stats: PerceptionStats | None = None
         self.latencies: dict[str, list[float]] = {}
-        self._typestore = _typestore(share)
+        self._typestore = typestore
         self._writer = Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._last_cloud = 0
-        topics: Mapping[str, type] = {
-            IMAGE_TOPIC: Image,
-            INFO_TOPIC: CameraInfo,
-            **{f"{node_name}/{name}": kind for name, kind in OUTPUTS.items()},
-        }
-        for topic, kind in topics.items():
+        self._get_state = self.create_client(GetState, f"{names.NODE_NAME}/get_state")
+        self._refusals = 0
+        self.create_timer(0.5, self._ask_state)
+        for topic, kind in OUTPUTS.items():
             self._record(topic, kind)
+        self._camera: dict[str, type] = {names.IMAGE_TOPIC: Image, names.INFO_TOPIC: CameraInfo}
+        if truth:
+            self._camera |= {names.TRUE_LABEL_TOPIC: Image, names.TRUE_DEPTH_TOPIC: Image}
+            self._camera[names.TRUE_CLASSES_TOPIC] = ClassMap
+            if (tf := names.tf_type()) is not None:
+                self._camera[names.TF_TOPIC] = tf
+
+    @property
+    def refused(self) -> bool:
+        """Whether the node tried to become active and failed."""
+        return self.classes is None and self._refusals > 1
 
     def close(self) -> None:
         """Finish the bag."""
@@ -66,28 +79,51 @@ class Recorder(Node):
 
     def _record(self, topic: str, kind: type) -> None:
         latched = kind is ClassMap
-        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
-        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+        profile = qos.LATCHED if latched else QoSProfile(depth=50)
         name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
         connection = self._writer.add_connection(
             topic, name, typestore=self._typestore, offered_qos_profiles=[_qos_in_bag(latched=latched)]
         )
         # Raw: the bytes go into the bag as they came.
-        self.create_subscription(kind, topic, lambda data: self._received(connection, kind, data), qos, raw=True)
+        self.create_subscription(kind, topic, lambda data: self._received(connection, kind, data), profile, raw=True)
 
     def _received(self, connection: Connection, kind: type, data: bytes) -> None:
         now = time.time_ns()
-        message = rclpy.serialization.deserialize_message(data, kind)
-        size = (getattr(message, "height", 0), getattr(message, "width", 0))
-        self.newest.setdefault(connection.topic, {})[size] = message
-        if kind is not ClassMap and kind is not PerceptionStats:
-            latency = (now - nanoseconds(message.header.stamp)) * 1e-9
-            self.latencies.setdefault(connection.topic, []).append(latency)
+        message: Any = rclpy.serialization.deserialize_message(data, kind)
+        if connection.topic == names.CLASSES_TOPIC and self.classes is None:
+            self.classes = message
+            # The camera waits for who listens to it: by now the node is heard, and no frame will be missed.
+            for topic, camera_kind in self._camera.items():
+                self._record(topic, camera_kind)
+        elif kind is PerceptionStats:
+            self.stats = message
+        elif kind in (Image, CameraInfo, PointCloud2):
+            self.latencies.setdefault(connection.topic, []).append((now - nanoseconds(message.header.stamp)) * 1e-9)
         if kind is PointCloud2:
             if now - self._last_cloud < _CLOUD_PERIOD_NS:
                 return
             self._last_cloud = now
         self._writer.write(connection, now, data)
+
+    def _ask_state(self) -> None:
+        if self.classes is None and self._get_state.service_is_ready():
+            self._get_state.call_async(GetState.Request()).add_done_callback(self._on_state)
+
+    def _on_state(self, future: Any) -> None:
+        # It answers between transitions only; the first answer might precede them.
+        self._refusals += future.result().current_state.id != State.PRIMARY_STATE_ACTIVE
+
+
+def message_types(share: Path) -> Typestore:
+    """The definitions of all messages in the bag.
+
+    Args:
+        share: The package's share folder, for its own messages.
+    """
+    store = get_typestore(Stores.ROS2_JAZZY)  # for sensor_msgs and tf2_msgs, which Kilted has unchanged
+    for file in sorted((share / "msg").glob("*.msg")):
+        store.register(get_types_from_msg(file.read_text(), f"joint_perception/msg/{file.stem}"))
+    return store
 
 
 def _qos_in_bag(*, latched: bool) -> Qos:
@@ -104,10 +140,3 @@ def _qos_in_bag(*, latched: bool) -> Qos:
         liveliness_lease_duration=never,
         avoid_ros_namespace_conventions=False,
     )
-
-
-def _typestore(share: Path) -> Typestore:
-    store = get_typestore(Stores.ROS2_JAZZY)  # for sensor_msgs, which Kilted has unchanged
-    for file in sorted((share / "msg").glob("*.msg")):
-        store.register(get_types_from_msg(file.read_text(), f"joint_perception/msg/{file.stem}"))
-    return store

@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         description="Run the perception node, as perception.launch.py does. What follows --ros-args goes to ROS: "
         "remappings (-r), parameters (-p name:=value), --log-level.",
     )
-    parser.add_argument("--config", default="nyud", help="nyud, kitti, nyud_kitti, or the path of a parameter YAML")
+    parser.add_argument("--config", default="nyud", help="nyud, kitti, nyud_kitti, demo, or a parameter YAML file")
     parser.add_argument("--weights", help="named weights or checkpoint file, in place of the configuration's")
     parser.add_argument("--domain", help="nyud, kitti or nyud_kitti, in place of the configuration's")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
@@ -70,7 +70,7 @@ def find_config(name_or_path: str, share: Path) -> Path:
     """The file of a configuration.
 
     Args:
-        name_or_path: `nyud`, `kitti`, `nyud_kitti`, or the path of a YAML file.
+        name_or_path: `nyud`, `kitti`, `nyud_kitti`, `demo`, or the path of a YAML file.
         share: The package's share folder.
 
     Raises:
