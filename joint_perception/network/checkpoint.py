@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from joint_perception.network.model import JointNetwork
@@ -112,6 +113,36 @@ def fill_network(network: JointNetwork, state: Mapping[str, Tensor], source: str
             f"{network.num_tasks} tasks; tensors {'; '.join(faults)}"
         )
     network.load_state_dict(dict(state), strict=False)  # strict all the same: compared above, by name
+
+
+def export_half(source: Path, target: Path) -> None:
+    """Write a checkpoint as safetensors in half precision; its metadata goes along.
+
+    Args:
+        source: See `load_state_dict`.
+        target: The file.
+
+    Raises:
+        CheckpointError: See `load_network`; or a number is beyond what float16 holds.
+        OSError: The file cannot be written.
+    """
+    network = load_network(source)
+    halves = {
+        name: tensor.half().contiguous()
+        for name, tensor in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    if infinite := [name for name, tensor in halves.items() if not bool(torch.isfinite(tensor).all())]:
+        raise CheckpointError(
+            f"checkpoint {str(source)!r} holds numbers above {torch.finfo(torch.float16).max}, which half precision "
+            f"does not have, in {_listed(infinite)}; it has to stay as it is"
+        )
+    metadata = {"format": "pt"}
+    if source.suffix == ".safetensors":
+        with safe_open(str(source), framework="pt") as file:
+            metadata |= file.metadata() or {}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(save(halves, metadata))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from joint_perception.network.weights import NamedWeights, WeightsError, cache_directory, verify_file
+from joint_perception.network.weights import NamedWeights, WeightsError, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def fetch_weights(weights: NamedWeights, url: str | None = None, *, progress: bool = True) -> Path:
-    """Bring named weights into the cache.
+    """Bring named weights into the cache. Those inside the package are only looked at.
 
     A file that is there already and verifies is left alone, and nothing is asked of the server; one that
     is damaged is replaced. What has arrived is kept in `<file>.part` when the download breaks off, and
@@ -48,8 +48,12 @@ def fetch_weights(weights: NamedWeights, url: str | None = None, *, progress: bo
         WeightsError: The URL is not https, the server cannot be reached, refuses, sends too much or breaks
             off; or what came is not the published file.
     """
-    url = _checked(url or weights.url)
-    target = cache_directory() / weights.filename
+    target = weights.path
+    url = url or weights.url
+    if url is None:
+        verify_file(target, weights)
+        return target
+    url = _checked(url)
     if _is_published(target, weights):
         return target
     part = target.with_name(target.name + ".part")

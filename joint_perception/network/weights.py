@@ -10,6 +10,8 @@ from pathlib import Path
 
 _AUTHORS = "https://github.com/DrSleep/multi-task-refinenet/raw/master/weights"
 _AUTHORS_LICENCE = "academic, non-commercial use only (the authors' licence; ask them for any other)"
+_DEMO_LICENCE = "academic, non-commercial use only (trained on CamVid, among others, whose images are for academic use)"
+_SHIPPED = Path(__file__).parent
 _CHUNK = 1 << 20
 
 
@@ -19,12 +21,12 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class NamedWeights:
-    r"""A published checkpoint.
+    r"""A checkpoint that has a name.
 
     Attributes:
         name: What users call it.
         domain: The domain its labels and depths belong to.
-        url: Where it can be downloaded.
+        url: Where it can be downloaded; None: it is part of this package.
         git_blob_sha1: SHA-1 of `b"blob <size>\0" + content`, the name git gives the file.
         sha256: SHA-256 of the content, where known.
         size: Bytes, where known.
@@ -34,7 +36,7 @@ class NamedWeights:
 
     name: str
     domain: str
-    url: str
+    url: str | None
     git_blob_sha1: str
     licence: str
     description: str
@@ -43,8 +45,20 @@ class NamedWeights:
 
     @property
     def filename(self) -> str:
-        """Name of the file in the cache."""
-        return self.url.rsplit("/", 1)[-1]
+        """Name of the file."""
+        return f"{self.name}.safetensors" if self.url is None else self.url.rsplit("/", 1)[-1]
+
+    @property
+    def path(self) -> Path:
+        """Where the file belongs on this machine: in the package, or in the cache."""
+        return (_SHIPPED if self.url is None else cache_directory()) / self.filename
+
+    @property
+    def remedy(self) -> str:
+        """What to do where the file is absent or damaged."""
+        if self.url is None:
+            return "it is part of the package: install joint_perception again"
+        return f"`joint_perception weights fetch {self.name}` gets it"
 
 
 NAMED_WEIGHTS: dict[str, NamedWeights] = {
@@ -84,6 +98,16 @@ NAMED_WEIGHTS: dict[str, NamedWeights] = {
             licence=_AUTHORS_LICENCE,
             description="indoor and streets in one head of 46 classes, depth",
         ),
+        NamedWeights(
+            name="demo",
+            domain="nyud_kitti",
+            url=None,
+            git_blob_sha1="737fe4ea4699a46f9111e850f29065b7b79ee8e1",
+            sha256="5039f440450d4217beac5513cc06e4e779f11256efc82ebc5ed622b7fbb50865",
+            size=6_275_572,
+            licence=_DEMO_LICENCE,
+            description="this project's own, small training: 46 classes, depth, normals; see docs/demo_weights.md",
+        ),
     )
 }
 
@@ -105,7 +129,7 @@ def cache_directory() -> Path:
 
 
 def named_weights(name: str) -> NamedWeights:
-    """The published checkpoint of that name.
+    """The checkpoint of that name.
 
     Raises:
         WeightsError: There is none.
@@ -128,15 +152,13 @@ def resolve_weights(name_or_path: str) -> LocatedWeights:
     """
     if name_or_path in NAMED_WEIGHTS:
         weights = NAMED_WEIGHTS[name_or_path]
-        path = cache_directory() / weights.filename
-        if not path.is_file():
+        if not weights.path.is_file():
             raise WeightsError(
-                f"weights {weights.name!r} are not on this machine (looked for {path}); get them with "
-                f"`joint_perception weights fetch {weights.name}`, for {weights.licence}; or give the path of a "
-                "checkpoint file"
+                f"weights {weights.name!r} are not on this machine (looked for {weights.path}); {weights.remedy}, for "
+                f"{weights.licence}; or give the path of a checkpoint file"
             )
-        verify_file(path, weights)
-        return LocatedWeights(path, weights.domain)
+        verify_file(weights.path, weights)
+        return LocatedWeights(weights.path, weights.domain)
     try:
         path = Path(name_or_path).expanduser()
         if path.is_file():
@@ -152,6 +174,17 @@ def resolve_weights(name_or_path: str) -> LocatedWeights:
     )
 
 
+def digests(path: Path) -> tuple[int, str, str]:
+    """Size in bytes, the SHA-1 that git gives the content, and SHA-256, of a file; raises OSError."""
+    size = path.stat().st_size
+    blob, sha256 = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False), hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            blob.update(chunk)
+            sha256.update(chunk)
+    return size, blob.hexdigest(), sha256.hexdigest()
+
+
 def verify_file(path: Path, weights: NamedWeights) -> None:
     """Check that a file is the published one, byte for byte.
 
@@ -159,22 +192,17 @@ def verify_file(path: Path, weights: NamedWeights) -> None:
         WeightsError: Size or a digest differs, or the file cannot be read.
     """
     try:
-        size = path.stat().st_size
-        blob, sha256 = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False), hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                blob.update(chunk)
-                sha256.update(chunk)
+        size, blob, sha256 = digests(path)
     except OSError as error:
         raise WeightsError(f"weights {weights.name!r}: {path} cannot be read: {error}") from error
     checks = (
         ("size", size, weights.size),
-        ("git blob SHA-1", blob.hexdigest(), weights.git_blob_sha1),
-        ("SHA-256", sha256.hexdigest(), weights.sha256),
+        ("git blob SHA-1", blob, weights.git_blob_sha1),
+        ("SHA-256", sha256, weights.sha256),
     )
     for what, found, expected in checks:
         if expected is not None and found != expected:
             raise WeightsError(
                 f"weights {weights.name!r}: {path} is not the published file: its {what} is {found}, expected "
-                f"{expected}; `joint_perception weights fetch {weights.name}` replaces it"
+                f"{expected}; {weights.remedy}"
             )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joint_perception weights`: which published weights there are, and bringing and checking them."""
+"""`joint_perception weights`: which named weights there are; bringing, checking and exporting them."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ ALL = "all"
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Declare the verb and its three actions."""
     parser = subparsers.add_parser(
-        "weights", help="list, fetch and verify the published weights", description="The published weights."
+        "weights", help="list, fetch, verify and export weights", description="Weights with a name, and files of them."
     )
     actions = parser.add_subparsers(title="actions", metavar="<action>", required=True)
 
@@ -38,15 +39,25 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     verify.add_argument("names", nargs="*", metavar="NAME", help="name out of `weights list` (default: all present)")
     verify.set_defaults(run=run_verify)
 
+    export = actions.add_parser(
+        "export",
+        help="write a checkpoint as safetensors, in half the size",
+        description="Writes a checkpoint as safetensors in half precision, in which it is half as large, with the "
+        "record of its training where it has one, and prints the digests by which the file is known.",
+    )
+    export.add_argument("source", metavar="CHECKPOINT", help="named weights or checkpoint file")
+    export.add_argument("target", type=Path, metavar="FILE", help="the .safetensors file to write")
+    export.set_defaults(run=run_export)
+
 
 def run_list(_options: argparse.Namespace) -> int:
     """Print a table of the named weights, and their licences."""
-    from joint_perception.network.weights import NAMED_WEIGHTS, cache_directory  # noqa: PLC0415
+    from joint_perception.network.weights import NAMED_WEIGHTS  # noqa: PLC0415
 
     rows = [("NAME", "DOMAIN", "SIZE", "WHERE", "WHAT")]
     licensed: dict[str, list[str]] = {}
     for weights in NAMED_WEIGHTS.values():
-        path = cache_directory() / weights.filename
+        path = weights.path
         here = path.is_file()
         size = path.stat().st_size if here else weights.size
         rows.append(
@@ -65,7 +76,7 @@ def run_list(_options: argparse.Namespace) -> int:
     print()
     for licence, names in licensed.items():
         print(f"Licence of {', '.join(names)}: {licence}")
-    print("Get them with `joint_perception weights fetch NAME`.")
+    print("Get those that are not here with `joint_perception weights fetch NAME`.")
     return 0
 
 
@@ -101,14 +112,13 @@ def run_verify(options: argparse.Namespace) -> int:
     from joint_perception.network.weights import (  # noqa: PLC0415
         NAMED_WEIGHTS,
         WeightsError,
-        cache_directory,
         named_weights,
         verify_file,
     )
 
     status = 0
     for weights in [named_weights(name) for name in dict.fromkeys(options.names)] or NAMED_WEIGHTS.values():
-        path = cache_directory() / weights.filename
+        path = weights.path
         if not path.exists():
             print(f"{weights.name}: absent")
             status |= bool(options.names)
@@ -121,3 +131,25 @@ def run_verify(options: argparse.Namespace) -> int:
         else:
             print(f"{weights.name}: OK {path}")
     return status
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write a checkpoint in half precision.
+
+    Raises:
+        WeightsError, CheckpointError: There is no such checkpoint, it is no network's, or its numbers are too great.
+    """
+    from joint_perception.network import resolve_weights  # noqa: PLC0415
+    from joint_perception.network.checkpoint import export_half  # noqa: PLC0415
+    from joint_perception.network.weights import WeightsError, digests  # noqa: PLC0415
+
+    target: Path = options.target
+    if target.suffix != ".safetensors":
+        raise WeightsError(f"{str(target)!r} does not end in .safetensors; name a file that does")
+    try:
+        export_half(resolve_weights(options.source).path, target)
+        size, blob, sha256 = digests(target)
+    except OSError as error:
+        raise WeightsError(f"{str(target)!r} cannot be written: {error}") from error
+    print(f"{target}\nsize {size}\ngit_blob_sha1 {blob}\nsha256 {sha256}")
+    return 0

@@ -9,9 +9,11 @@ import zipfile
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from joint_perception.network import CheckpointError, JointNetwork, load_network, load_state_dict
+from joint_perception.network.checkpoint import export_half
 
 
 @pytest.fixture
@@ -295,3 +297,28 @@ def test_every_truncation_of_a_small_legacy_file_is_refused(tmp_path):
 def test_paths_that_are_no_file_are_refused(tmp_path, name):
     with pytest.raises(CheckpointError, match="is not a file"):
         load_network(tmp_path / name)
+
+
+def test_an_export_is_half_as_large_and_says_nearly_the_same(formula, tmp_path, state):
+    torch.manual_seed(0)
+    save_file(state, str(tmp_path / "whole.safetensors"), {"training": '{"step": 3}'})
+    export_half(tmp_path / "whole.safetensors", tmp_path / "made" / "half.safetensors")
+
+    whole, half = ((tmp_path / name) for name in ("whole.safetensors", "made/half.safetensors"))
+    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    with safe_open(str(half), framework="pt") as file:
+        assert file.metadata()["training"] == '{"step": 3}'
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        for expected, found in zip(load_network(whole)(image)[:2], load_network(half)(image)[:2], strict=True):
+            assert (found - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_what_half_precision_cannot_hold_is_not_exported(tmp_path, state):
+    state["segm.bias"] = torch.full_like(state["segm.bias"], 1e5)
+    save_file(state, str(tmp_path / "great.safetensors"))
+
+    with pytest.raises(CheckpointError, match=r"65504.*segm\.bias"):
+        export_half(tmp_path / "great.safetensors", tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from joint_perception.domains import DOMAINS
-from joint_perception.network import NAMED_WEIGHTS, WeightsError, resolve_weights
+from joint_perception.network import NAMED_WEIGHTS, WeightsError, load_network, resolve_weights
 from joint_perception.network.weights import named_weights, verify_file
 
 # `printf 'hello\n' | git hash-object --stdin` and `| sha256sum`.
@@ -52,8 +52,25 @@ def test_names_are_their_keys_and_files_do_not_collide():
     assert all(re.fullmatch("[0-9a-f]{40}", weights.git_blob_sha1) for weights in NAMED_WEIGHTS.values())
 
 
+def test_the_weights_of_the_package_are_there_whole_and_small(cache):
+    located = resolve_weights("demo")
+
+    assert located.domain == "nyud_kitti"
+    assert located.path.stat().st_size < 8_000_000
+    network = load_network(located.path)
+    assert (network.num_classes, network.num_tasks) == (46, 3)
+    assert not cache.exists()
+
+
+def test_weights_of_the_package_that_are_damaged_are_refused(tmp_path):
+    (tmp_path / "demo.safetensors").write_bytes(HELLO)
+
+    with pytest.raises(WeightsError, match=r"not the published file.*install joint_perception again"):
+        verify_file(tmp_path / "demo.safetensors", NAMED_WEIGHTS["demo"])
+
+
 def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(WeightsError, match=r"'nope'.*nyud, nyud_three, kitti, nyud_kitti"):
+    with pytest.raises(WeightsError, match=r"'nope'.*nyud, nyud_three, kitti, nyud_kitti, demo"):
         named_weights("nope")
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,10 +51,12 @@ def test_list_tells_what_there_is_and_what_it_may_be_used_for(cache, capsys):
         "nyud_three": "nyud",
         "kitti": "kitti",
         "nyud_kitti": "nyud_kitti",
+        "demo": "nyud_kitti",
     }
     assert "12.1 MB" in rows["kitti"]
-    assert all("not here" in rows[name] for name in NAMED_WEIGHTS)
-    assert shown.count("academic, non-commercial use only") == 1
+    assert all("not here" in rows[name] for name in NAMED_WEIGHTS if name != "demo")
+    assert str(NAMED_WEIGHTS["demo"].path) in rows["demo"]
+    assert shown.count("academic, non-commercial use only") == 2
     assert "nyud, nyud_three, kitti, nyud_kitti: academic" in shown
     assert not cache.exists()
 
@@ -155,6 +158,30 @@ def test_verify_of_an_absent_file_fails_where_it_was_named(capsys):
     assert weights("verify") == 0
     assert weights("verify", "kitti") == 1
     assert capsys.readouterr().out == "kitti: absent\n" * 2
+
+
+def test_weights_of_the_package_need_no_download(cache, capsys):
+    assert weights("fetch", "demo") == 0
+    assert capsys.readouterr().out == f"{NAMED_WEIGHTS['demo'].path}\n"
+    assert weights("verify", "demo") == 0
+    assert not cache.exists()
+
+
+def test_export_prints_what_the_file_is_known_by(tmp_path, capsys):
+    target = tmp_path / "half.safetensors"
+
+    assert weights("export", "demo", str(target)) == 0
+
+    shown = dict(line.split() for line in capsys.readouterr().out.splitlines()[1:])
+    git = subprocess.run(["git", "hash-object", str(target)], check=True, capture_output=True, text=True).stdout.strip()
+    assert shown["git_blob_sha1"] == git
+    assert shown["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    assert int(shown["size"]) == target.stat().st_size
+
+
+def test_export_to_another_kind_of_file_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match=r"half\.ckpt.*\.safetensors"):
+        weights("export", "demo", str(tmp_path / "half.ckpt"))
 
 
 def test_an_action_is_required(capsys):
