@@ -9,12 +9,11 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joint_perception.offline.train_command import RootError
+from joint_perception.offline.train_command import RootError, roots_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-
 
 _FILES = "camvid"  # the others are rendered
 
@@ -89,12 +88,8 @@ def _seeds(text: str) -> list[int]:
 
 
 def _roots(texts: Sequence[str]) -> dict[str, Path]:
-    roots = {}
-    for text in texts:
-        name, equals, folder = text.partition("=")
-        if not (name and equals and folder):
-            raise RootError(f"--root is {text!r}; write NAME=DIR, such as camvid=data/camvid")
+    roots = roots_of(texts)
+    for name in roots:
         if name != _FILES:
-            raise RootError(f"--root is {text!r}; of the experiment's data sets only {_FILES} has a folder")
-        roots[name] = Path(folder)
-    return roots
+            raise RootError(f"--root names {name!r}; of the experiment's data sets only {_FILES} has a folder")
+    return {name: Path(folder) for name, folder in roots.items()}

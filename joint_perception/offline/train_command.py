@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 
 class RootError(ValueError):
@@ -55,13 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from joint_perception.learning.train import LAST_FILE, train  # noqa: PLC0415
     from joint_perception.learning.training_config import load_config  # noqa: PLC0415
 
-    roots = {}
-    for text in options.root:
-        name, equals, folder = text.partition("=")
-        if not (name and equals and folder):
-            raise RootError(f"--root is {text!r}; write NAME=DIR, such as camvid=data/camvid")
-        roots[name] = folder
-    config = load_config(options.config, roots)
+    config = load_config(options.config, roots_of(options.root))
     keep_freed_memory()
     outcome = train(
         config,
@@ -81,3 +76,18 @@ def run(options: argparse.Namespace) -> int:
     if outcome.signal is not None:
         return 128 + int(signal.Signals(outcome.signal))
     return 0
+
+
+def roots_of(texts: Sequence[str]) -> dict[str, str]:
+    """Folders by name of data set, from what --root was given.
+
+    Raises:
+        RootError: One is not NAME=DIR.
+    """
+    roots = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise RootError(f"--root is {text!r}; write NAME=DIR, such as camvid=data/camvid")
+        roots[name] = folder
+    return roots
