@@ -3,6 +3,7 @@
 
 from joint_perception.engine.engine import Engine, EngineError, load_engine
 from joint_perception.engine.frame import Frame, Prediction
+from joint_perception.engine.reading import Reading
 from joint_perception.engine.stopwatch import Stopwatch
 
-__all__ = ["Engine", "EngineError", "Frame", "Prediction", "Stopwatch", "load_engine"]
+__all__ = ["Engine", "EngineError", "Frame", "Prediction", "Reading", "Stopwatch", "load_engine"]

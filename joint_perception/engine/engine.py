@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -11,14 +11,17 @@ from joint_perception.domains import Domain, DomainError, get_domain
 from joint_perception.domains.catalogue import DOMAINS
 from joint_perception.engine.postprocess import to_predictions
 from joint_perception.engine.preprocess import to_input
+from joint_perception.engine.reading import Reading
 from joint_perception.engine.stopwatch import Stopwatch
-from joint_perception.network import load_network, resolve_weights
+from joint_perception.network import Outputs, load_network, resolve_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from joint_perception.engine.frame import Frame, Prediction
     from joint_perception.network import JointNetwork
+
+T = TypeVar("T")
 
 # The authors' networks see 1/32 of the image at their coarsest; below that nothing is left to see.
 MIN_SIZE = 32
@@ -36,7 +39,8 @@ class Engine:
         domain: What its labels and depths mean.
         device: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`.
         network_size: (height, width) the image is resized to for the network; None: the image's own. Depth
-            comes out as the network says it at that size: it is not corrected for the shorter focal length.
+            comes out as the network says it at that size: a `Reading` corrects it for another focal length.
+        image_width: Width in pixels of the images the weights were trained on; None: of the domain's own.
 
     Raises:
         EngineError: The device does not exist, the size is too small, or the domain does not fit the head.
@@ -48,6 +52,7 @@ class Engine:
         domain: Domain,
         device: str = "auto",
         network_size: tuple[int, int] | None = None,
+        image_width: int | None = None,
     ) -> None:
         if network_size is not None and min(network_size) < MIN_SIZE:
             raise EngineError(
@@ -62,6 +67,7 @@ class Engine:
         self.domain = domain
         self.device = select_device(device)
         self.network_size = network_size
+        self._image_width = image_width
         # Channels last: the layout that CPU and GPU convolutions want; no value changes its place.
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -71,33 +77,85 @@ class Engine:
         return ("segm", "depth", "normal")[: self.network.num_tasks]
 
     @torch.inference_mode()
-    def predict(self, frames: Sequence[Frame], stopwatch: Stopwatch | None = None) -> list[Prediction]:
+    def predict(
+        self,
+        frames: Sequence[Frame],
+        stopwatch: Stopwatch | None = None,
+        readings: Sequence[Reading] | None = None,
+    ) -> list[Prediction]:
         """Run the network on a batch of frames.
 
-        Frames of one size go through the network together; other sizes form batches of their own.
+        Frames that reach the network at one size go through it together; other sizes form batches of their own.
 
         Args:
             frames: Any number, any sizes.
             stopwatch: Gets the time of the stages `preprocess`, `network` and `postprocess`.
+            readings: How each frame's outputs are read; None: by the engine's domain, its metres as they are.
 
         Returns:
             One prediction for each frame, in their order, each at its frame's size.
         """
         stopwatch = stopwatch or Stopwatch()
-        by_size: dict[tuple[int, ...], list[int]] = {}
-        for index, frame in enumerate(frames):
-            by_size.setdefault(frame.image.shape, []).append(index)
+        readings = readings if readings is not None else [Reading(self.domain)] * len(frames)
         predictions: dict[int, Prediction] = {}
-        for (height, width, _), indices in by_size.items():
+        for indices in _groups(frames, lambda frame: self.network_size or frame.image.shape[:2]):
             with stopwatch.stage("preprocess"):
-                batch = to_input([frames[i].image for i in indices], self.device, self.network_size)
+                batch = self._input([frames[i] for i in indices])
             with stopwatch.stage("network"):
                 outputs = self.network(batch)
                 if self.device.type == "cuda":
                     torch.cuda.synchronize(self.device)  # else the time would count as post-processing
             with stopwatch.stage("postprocess"):
-                predictions.update(zip(indices, to_predictions(outputs, (height, width), self.domain), strict=True))
+                for rows in _groups(indices, lambda i: (frames[i].image.shape[:2], readings[i])):
+                    height, width = frames[indices[rows[0]]].image.shape[:2]
+                    own = _rows(outputs, rows)
+                    found = to_predictions(own, (height, width), readings[indices[rows[0]]])
+                    predictions.update(zip((indices[row] for row in rows), found, strict=True))
         return [predictions[i] for i in range(len(predictions))]
+
+    def reading(self, domain: str | None = None) -> Reading:
+        """A reading by one of the domains that the network's head holds.
+
+        Raises:
+            DomainError: The head does not hold it.
+        """
+        return Reading(get_domain(domain, self.network.num_classes) if domain else self.domain)
+
+    def training_focal_length(self, domain: Domain) -> float | None:
+        """Focal length in pixels of the camera whose metres the network speaks; None where it learnt from several."""
+        if domain.image_width is None:
+            return None
+        return domain.focal_length_at(self._image_width or domain.image_width)
+
+    def _input(self, frames: Sequence[Frame]) -> torch.Tensor:
+        # Images of different sizes that the network sees at one size are resized apart, then stacked.
+        groups = _groups(frames, lambda frame: frame.image.shape)
+        parts = [to_input([frames[i].image for i in group], self.device, self.network_size) for group in groups]
+        if len(parts) == 1:
+            return parts[0]
+        order = torch.tensor([i for group in groups for i in group], device=self.device).argsort()
+        return torch.cat(parts)[order].contiguous(memory_format=torch.channels_last)
+
+
+def _groups(items: Sequence[T], key: Callable[[T], Any]) -> list[list[int]]:
+    """Indices of the items, those of an equal key together, in the order they come."""
+    found: list[tuple[Any, list[int]]] = []
+    for index, item in enumerate(items):
+        value = key(item)
+        for known, indices in found:
+            if known == value:
+                indices.append(index)
+                break
+        else:
+            found.append((value, [index]))
+    return [indices for _, indices in found]
+
+
+def _rows(outputs: Outputs, rows: list[int]) -> Outputs:
+    """The outputs of some images of a batch."""
+    if len(rows) == len(outputs.segm):
+        return outputs
+    return Outputs(*(None if head is None else head[rows] for head in outputs))
 
 
 def select_device(name: str) -> torch.device:
@@ -143,7 +201,7 @@ def load_engine(
     located = resolve_weights(weights)
     network = load_network(located.path)
     name = domain or located.domain or _domain_of(network.num_classes, weights)
-    return Engine(network, get_domain(name, network.num_classes), device, network_size)
+    return Engine(network, get_domain(name, network.num_classes), device, network_size, located.image_width)
 
 
 def _domain_of(num_classes: int, weights: str) -> str:

@@ -8,29 +8,32 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from joint_perception.domains.domain import VOID_ID
 from joint_perception.engine.frame import Prediction
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from joint_perception.domains import Domain
+    from joint_perception.engine.reading import Reading
     from joint_perception.network import Outputs
 
 
-def to_predictions(outputs: Outputs, size: tuple[int, int], domain: Domain) -> list[Prediction]:
+def to_predictions(outputs: Outputs, size: tuple[int, int], reading: Reading) -> list[Prediction]:
     """Resize the outputs to the image, then decide.
 
     Logits are interpolated and then compared; ids never are interpolated. Depth is the head's absolute
-    value; outside the domain's range, or not finite, it is no measurement (NaN), never the nearest limit.
+    value times the reading's scale; outside its range, or not finite, it is no measurement (NaN), never the
+    nearest limit.
 
     Args:
         outputs: Of N images.
         size: (height, width) of the images.
-        domain: Which channels of the segmentation head count, and which depths.
+        reading: Which channels of the segmentation head count, and which depths.
 
     Returns:
         N predictions.
     """
+    domain = reading.domain
     first = domain.first_channel
     logits = _resize(outputs.segm[:, first : first + domain.num_classes], size)
     best, labels = logits.max(dim=1)
@@ -40,14 +43,19 @@ def to_predictions(outputs: Outputs, size: tuple[int, int], domain: Domain) -> l
     confidence = torch.nan_to_num(confidence, nan=0.0).clamp_(0.0, 1.0)
 
     depth = _resize(outputs.depth, size).squeeze(1).abs()
-    low, high = domain.depth_range
+    if reading.depth_scale != 1.0:
+        depth = depth * reading.depth_scale
+    low, high = reading.limits
     depth = torch.where((depth >= low) & (depth <= high), depth, torch.nan)
 
     normals = None
     if outputs.normal is not None:
         normals = functional.normalize(_resize(outputs.normal, size), dim=1).permute(0, 2, 3, 1)
 
-    ids, metres, probability = _numpy(labels.to(torch.uint8)), _numpy(depth), _numpy(confidence)
+    labels = labels.to(torch.uint8)
+    if reading.min_confidence > 0:
+        labels = labels.masked_fill(confidence < reading.min_confidence, VOID_ID)
+    ids, metres, probability = _numpy(labels), _numpy(depth), _numpy(confidence)
     vectors = [None] * len(ids) if normals is None else _numpy(normals)
     return [Prediction(*row) for row in zip(ids, metres, probability, vectors, strict=True)]
 

@@ -30,6 +30,8 @@ class NamedWeights:
         git_blob_sha1: SHA-1 of `b"blob <size>\0" + content`, the name git gives the file.
         sha256: SHA-256 of the content, where known.
         size: Bytes, where known.
+        image_width: Width in pixels of the images trained on, where it is not the domain's own: its metres
+            belong to the domain's camera at that width.
         licence: What it may be used for.
         description: One line for a person.
     """
@@ -42,6 +44,7 @@ class NamedWeights:
     description: str
     sha256: str | None = None
     size: int | None = None
+    image_width: int | None = None
 
     @property
     def filename(self) -> str:
@@ -105,6 +108,7 @@ NAMED_WEIGHTS: dict[str, NamedWeights] = {
             git_blob_sha1="737fe4ea4699a46f9111e850f29065b7b79ee8e1",
             sha256="5039f440450d4217beac5513cc06e4e779f11256efc82ebc5ed622b7fbb50865",
             size=6_275_572,
+            image_width=320,
             licence=_DEMO_LICENCE,
             description="this project's own, small training: 46 classes, depth, normals; see docs/demo_weights.md",
         ),
@@ -114,10 +118,11 @@ NAMED_WEIGHTS: dict[str, NamedWeights] = {
 
 @dataclass(frozen=True)
 class LocatedWeights:
-    """A checkpoint on this machine: its file, and the domain where its name tells it."""
+    """A checkpoint on this machine: its file, and what its name tells of it (see `NamedWeights`)."""
 
     path: Path
     domain: str | None
+    image_width: int | None = None
 
 
 def cache_directory() -> Path:
@@ -158,7 +163,7 @@ def resolve_weights(name_or_path: str) -> LocatedWeights:
                 f"{weights.licence}; or give the path of a checkpoint file"
             )
         verify_file(weights.path, weights)
-        return LocatedWeights(weights.path, weights.domain)
+        return LocatedWeights(weights.path, weights.domain, weights.image_width)
     try:
         path = Path(name_or_path).expanduser()
         if path.is_file():

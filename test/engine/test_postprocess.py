@@ -10,7 +10,7 @@ from formula_checkpoint import formula_image
 from torch.nn import functional
 
 from joint_perception.domains import KITTI, NYUD, get_domain
-from joint_perception.engine import Engine, Frame
+from joint_perception.engine import Engine, Frame, Reading
 from joint_perception.engine.postprocess import to_predictions
 from joint_perception.network import Outputs, load_network
 
@@ -84,7 +84,7 @@ def test_the_limits_themselves_are_measurements(domain, sign):
     beyond = [np.nextafter(low, np.float32(0)), np.nextafter(high, np.float32(1000))]
     depth = torch.tensor([[low, high, *beyond]]).mul(sign).view(1, 1, 1, 4)
 
-    row = to_predictions(outputs(depth=depth, size=(1, 4), classes=40), (1, 4), domain)[0].depth[0]
+    row = to_predictions(outputs(depth=depth, size=(1, 4), classes=40), (1, 4), Reading(domain))[0].depth[0]
 
     np.testing.assert_array_equal(row, [low, high, np.nan, np.nan])
 
@@ -92,14 +92,14 @@ def test_the_limits_themselves_are_measurements(domain, sign):
 def test_the_range_is_the_domain_s():
     metres = outputs(depth=20.0, classes=40)
 
-    assert np.isnan(to_predictions(metres, (16, 20), NYUD)[0].depth).all()
-    assert (to_predictions(outputs(depth=20.0), (16, 20), KITTI)[0].depth == 20).all()
+    assert np.isnan(to_predictions(metres, (16, 20), Reading(NYUD))[0].depth).all()
+    assert (to_predictions(outputs(depth=20.0), (16, 20), Reading(KITTI))[0].depth == 20).all()
 
 
 def test_depth_is_resized_before_its_sign_is_dropped():
     depth = torch.tensor([[-4.0, 4.0]]).view(1, 1, 1, 2)
 
-    row = to_predictions(outputs(depth=depth, size=(1, 2)), (1, 8), KITTI)[0].depth[0]
+    row = to_predictions(outputs(depth=depth, size=(1, 2)), (1, 8), Reading(KITTI))[0].depth[0]
 
     # Through zero between the two, as the authors' notebooks do, and not 4 m all the way.
     np.testing.assert_allclose(row, [4, 4, 3, 1, 1, 3, 4, 4])
@@ -110,14 +110,14 @@ def test_labels_are_decided_after_the_logits_are_resized():
     segm[0, :, 0, 0] = torch.tensor([9.0, 0, 0, 8.0, 0, 0])
     segm[0, :, 0, 1] = torch.tensor([0, 9.0, 0, 8.0, 0, 0])
 
-    prediction = to_predictions(outputs(segm, size=(1, 2)), (1, 8), KITTI)[0]
+    prediction = to_predictions(outputs(segm, size=(1, 2)), (1, 8), Reading(KITTI))[0]
 
     # Class 3 is the second best at both ends and the best in between: no resizing of ids could find it.
     assert prediction.labels[0].tolist() == [0, 0, 3, 3, 3, 3, 1, 1]
 
 
 def test_the_first_of_equal_logits_wins_with_its_share():
-    prediction = to_predictions(outputs(), (16, 20), KITTI)[0]
+    prediction = to_predictions(outputs(), (16, 20), Reading(KITTI))[0]
 
     assert not prediction.labels.any()
     np.testing.assert_allclose(prediction.confidence, 1 / 6, rtol=1e-6)
@@ -128,7 +128,7 @@ def test_confidence_of_huge_logits_is_one(scale):
     segm = torch.zeros(1, 6, 4, 5)
     segm[:, 2] = scale
 
-    prediction = to_predictions(outputs(segm), (16, 20), KITTI)[0]
+    prediction = to_predictions(outputs(segm), (16, 20), Reading(KITTI))[0]
 
     assert (prediction.labels == 2).all()
     assert (prediction.confidence == 1).all()
@@ -140,7 +140,7 @@ def test_a_number_that_is_none_spoils_its_surroundings_only(bad):
     segm[0, 1] = 5.0
     segm[0, 1, 2, 2] = depth[0, 0, 6, 6] = bad
 
-    prediction = to_predictions(outputs(segm, depth), (32, 32), KITTI)[0]
+    prediction = to_predictions(outputs(segm, depth), (32, 32), Reading(KITTI))[0]
 
     where_labels, where_depth = np.zeros((2, 32, 32), bool)
     where_labels[8:12, 8:12] = True  # the pixels of that cell; those around it are mixed from several
@@ -173,7 +173,7 @@ def test_a_network_that_overflows_is_trusted_nowhere(network, bad):
 def test_normals_are_resized_and_then_made_unit_vectors():
     normal = torch.tensor([[3.0, 0.0], [0.0, 0.0], [0.0, -1.0]]).view(1, 3, 1, 2)
 
-    found = to_predictions(outputs(normal=normal, size=(1, 2)), (1, 8), KITTI)[0].normals
+    found = to_predictions(outputs(normal=normal, size=(1, 2)), (1, 8), Reading(KITTI))[0].normals
 
     mixed = functional.interpolate(normal.double(), (1, 8), mode="bilinear", align_corners=False)[0, :, 0].numpy().T
     np.testing.assert_allclose(found[0], mixed / np.linalg.norm(mixed, axis=1, keepdims=True), atol=1e-6)
@@ -182,7 +182,7 @@ def test_normals_are_resized_and_then_made_unit_vectors():
 
 
 def test_arrays_are_the_caller_s_own():
-    first, second = to_predictions(Outputs(torch.zeros(2, 6, 4, 5), torch.ones(2, 1, 4, 5)), (16, 20), KITTI)
+    first, second = to_predictions(Outputs(torch.zeros(2, 6, 4, 5), torch.ones(2, 1, 4, 5)), (16, 20), Reading(KITTI))
 
     first.depth[...] = 7
 
