@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Organised clouds: one point for each pixel, laid out as a PointCloud2 wants it."""
+"""Point clouds, laid out as a PointCloud2 wants them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from joint_perception.geometry.edges import flying_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,40 +23,76 @@ POINT_STEP = 4 * len(FIELDS)
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """An organised point cloud in the camera's optical frame.
+class PointSet:
+    """Points in the camera's optical frame.
 
     Attributes:
-        data: (H, W, 6) float32, C-contiguous: x, y, z in metres, NaN where there is no point; then rgb
-            (the bits of 0x00RRGGBB), label (the bits of a uint32) and confidence 0..1.
+        data: (..., 6) float32, C-contiguous: x, y, z in metres; then rgb (the bits of 0x00RRGGBB), label (the
+            bits of a uint32) and confidence 0..1. (N, 6) for a set of points without an order.
     """
 
     data: npt.NDArray[np.float32]
 
     @property
     def xyz(self) -> npt.NDArray[np.float32]:
-        """(H, W, 3) float32 metres, a view."""
+        """(..., 3) float32 metres, a view."""
         return self.data[..., :3]
 
     @property
     def rgb(self) -> npt.NDArray[np.uint32]:
-        """(H, W) uint32 0x00RRGGBB, a view."""
+        """(...) uint32 0x00RRGGBB, a view."""
         return self.data.view(np.uint32)[..., 3]
 
     @property
     def labels(self) -> npt.NDArray[np.uint32]:
-        """(H, W) uint32 class ids, a view."""
+        """(...) uint32 class ids, a view."""
         return self.data.view(np.uint32)[..., 4]
 
     @property
     def confidence(self) -> npt.NDArray[np.float32]:
-        """(H, W) float32 0..1, a view."""
+        """(...) float32 0..1, a view."""
         return self.data[..., 5]
+
+
+@dataclass(frozen=True)
+class Cloud(PointSet):
+    """An organised cloud: one point for each pixel.
+
+    Attributes:
+        data: (H, W, 6) float32 as of `PointSet`; x, y and z are NaN where there is no point.
+    """
 
     @property
     def valid(self) -> npt.NDArray[np.bool_]:
         """(H, W) bool: where there is a point."""
         return np.isfinite(self.data[..., 2])
+
+
+@dataclass(frozen=True)
+class CloudOptions:
+    """Which pixels become points.
+
+    Attributes:
+        stride: Every n-th row and column, the first included.
+        min_range: Distance in metres from the optical centre below which there is no point.
+        max_range: Distance above which there is none.
+        edge_filter: Step of the depth to a neighbour, as a share of it, above which there is none (see
+            `flying_pixels`); 0: off.
+    """
+
+    stride: int = 1
+    min_range: float = 0.0
+    max_range: float = math.inf
+    edge_filter: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what leaves nothing.
+
+        Raises:
+            ValueError: A stride below 1, an empty range, or a negative filter.
+        """
+        if self.stride < 1 or not 0 <= self.min_range < self.max_range or not self.edge_filter >= 0:
+            raise ValueError(f"{self}; need stride >= 1, 0 <= min_range < max_range and edge_filter >= 0")
 
 
 def make_cloud(
@@ -63,6 +102,7 @@ def make_cloud(
     confidence: npt.NDArray[np.float32],
     camera: Pinhole,
     excluded: Collection[int] = (),
+    options: CloudOptions | None = None,
 ) -> Cloud:
     """Back-project every pixel.
 
@@ -73,10 +113,11 @@ def make_cloud(
         confidence: (H, W) float32 0..1.
         camera: The camera of an image of this size.
         excluded: Class ids that get no point, such as sky.
+        options: What else gets none; None: nothing.
 
     Returns:
-        A cloud of H x W points. A pixel without valid depth, or of an excluded class, has NaN in x, y and
-        z, and keeps its colour, label and confidence.
+        A cloud of H x W points, or of every stride-th row and column. A pixel without valid depth, or left
+        out, has NaN in x, y and z, and keeps its colour, label and confidence.
 
     Raises:
         ValueError: The shapes differ, or are not the camera's.
@@ -87,19 +128,31 @@ def make_cloud(
             f"image {image.shape[:2]}, labels {labels.shape}, depth {depth.shape}, confidence {confidence.shape} "
             f"and camera {(camera.height, camera.width)} must be of one height and width"
         )
+    options = options or CloudOptions()
+    rays_x, rays_y = camera.rays()
+    if options.edge_filter > 0:  # before the stride: neighbours are those in the image
+        depth = np.where(flying_pixels(depth, options.edge_filter), np.float32(np.nan), depth)
+    if options.stride > 1:
+        every = slice(None, None, options.stride)
+        image, labels = image[every, every], labels[every, every]
+        depth, confidence = depth[every, every], confidence[every, every]
+        rays_x, rays_y = rays_x[every], rays_y[every]
     if excluded:
         dropped = np.zeros(256, bool)
         dropped[list(excluded)] = True
         depth = np.where(dropped[labels], np.float32(np.nan), depth)
+    if options.min_range > 0 or options.max_range < math.inf:
+        distance = depth * np.sqrt(1 + rays_x[None, :] ** 2 + rays_y[:, None] ** 2)
+        inside = (distance >= options.min_range) & (distance <= options.max_range)  # False where NaN
+        depth = np.where(inside, depth, np.float32(np.nan))
 
-    data = np.empty((height, width, len(FIELDS)), np.float32)
+    data = np.empty((*labels.shape, len(FIELDS)), np.float32)
     cloud = Cloud(data)
-    rays_x, rays_y = camera.rays()
     np.multiply(depth, rays_x[None, :], out=data[..., 0])
     np.multiply(depth, rays_y[:, None], out=data[..., 1])
     data[..., 2] = depth
     # 0x00RRGGBB, written byte by byte: little-endian, as the PointCloud2 that this becomes says.
-    rgb = data.view(np.uint8).reshape(height, width, POINT_STEP)[..., 12:16]
+    rgb = data.view(np.uint8).reshape(*labels.shape, POINT_STEP)[..., 12:16]
     rgb[..., 0], rgb[..., 1], rgb[..., 2], rgb[..., 3] = image[..., 2], image[..., 1], image[..., 0], 0
     cloud.labels[...] = labels
     data[..., 5] = confidence
