@@ -155,7 +155,8 @@ def _rows(outputs: Outputs, rows: list[int]) -> Outputs:
     """The outputs of some images of a batch."""
     if len(rows) == len(outputs.segm):
         return outputs
-    return Outputs(*(None if head is None else head[rows] for head in outputs))
+    normal = None if outputs.normal is None else outputs.normal[rows]
+    return Outputs(outputs.segm[rows], outputs.depth[rows], normal)
 
 
 def select_device(name: str) -> torch.device:
