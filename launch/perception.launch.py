@@ -19,8 +19,11 @@ PACKAGE = "joint_perception"
 ARGUMENTS = (
     ("config", "nyud", "nyud, kitti, nyud_kitti, demo, or the path of a parameter YAML"),
     ("weights", "", "named weights or checkpoint file, in place of the configuration's"),
-    ("image", "", "topic of the rectified camera images (empty: the configuration's, else `image`)"),
+    ("image", "", "topic of the camera images (empty: the configuration's, else `image`)"),
     ("camera_info", "", "topic of their camera_info (empty: camera_info beside the images)"),
+    ("cameras", "", "names of several cameras, such as front,left,rear, each with its topics below its name"),
+    ("image_transport", "", "raw or compressed, in place of the configuration's"),
+    ("rectify", "", "true: undistort the images by their camera_info"),
     ("namespace", "", "namespace of the node"),
     ("device", "", "auto, cpu, cuda or cuda:N, in place of the configuration's"),
     ("rviz", "false", "start RViz2 with a view of the outputs"),
@@ -33,6 +36,7 @@ PARAMETERS = {
     "device": "device",
     "image": "image_topic",
     "camera_info": "camera_info_topic",
+    "image_transport": "image_transport",
 }
 
 
@@ -50,6 +54,10 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if given[argument]:
             # A string whatever it looks like: launch_ros reads `weights:=12` as YAML, a number.
             overrides[parameter] = ParameterValue(given[argument], value_type=str)
+    if given["cameras"]:
+        overrides["cameras"] = [name.strip() for name in given["cameras"].split(",")]
+    if given["rectify"]:
+        overrides["rectify"] = flag(given["rectify"], "rectify")
     nodes = [
         Node(
             package=PACKAGE,
