@@ -47,7 +47,7 @@ RULES = {
     "network": rule("", "torch numpy safetensors tqdm"),
     "domains": rule("", "numpy"),
     "engine": rule("network domains", "torch numpy", only_for_types="geometry"),
-    "geometry": rule("domains", "numpy", only_for_types="engine"),
+    "geometry": rule("domains", "numpy cv2", only_for_types="engine"),
     "ros": rule("engine geometry network domains", ANYTHING, ros=True),
     # Measuring needs a data set, and so its room; what a robot runs must not load that.
     "offline": rule("engine geometry network domains", ANYTHING, only_inside_functions="learning"),

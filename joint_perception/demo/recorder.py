@@ -20,7 +20,7 @@ from joint_perception.demo import names
 from joint_perception.msg import ClassMap, PerceptionStats
 from joint_perception.ros import qos
 from joint_perception.ros.optional import nanoseconds
-from joint_perception.ros.publisher import OTHERS, PREDICTED
+from joint_perception.ros.publisher import OTHERS, PREDICTED, TAKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.typesys.store import Typestore
 
-OUTPUTS: dict[str, type] = {f"{names.NODE_NAME}/{topic}": kind for topic, kind, _ in (*PREDICTED, *OTHERS)}
+# What can be made from the others, or is the camera's own picture again, is not worth its time and its place.
+_LEFT_OUT = ("confidence", "normals", "obstacles", "image_rect")
+OUTPUTS: dict[str, type] = {
+    f"{names.NODE_NAME}/{topic}": kind for topic, kind, _ in (*PREDICTED, *TAKEN, *OTHERS) if topic not in _LEFT_OUT
+}
 # Clouds are ten times the size of all else; one a second is enough to look at.
 _CLOUD_PERIOD_NS = 1_000_000_000
 

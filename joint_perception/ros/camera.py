@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One camera: its two subscriptions, joined by stamp; only the newest pair is kept."""
+"""One camera: its subscriptions, each image joined with its camera_info."""
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rclpy.event_handler import SubscriptionEventCallbacks
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from joint_perception.engine import Frame
-from joint_perception.geometry import CameraModelError
 from joint_perception.ros import qos
-from joint_perception.ros.errors import FrameError
-from joint_perception.ros.messages import camera_info_for, pinhole_from_camera_info
-from joint_perception.ros.optional import make_decoder, make_pairing, nanoseconds
+from joint_perception.ros.camera_frame import CameraFrame, FrameMaker, Pair
+from joint_perception.ros.compressed import SUFFIX
+from joint_perception.ros.optional import make_pairing, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,70 +20,56 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
 
+    from joint_perception.ros.parameters import CameraSettings
     from joint_perception.ros.statistics import Statistics
 
 CAMERA_INFO = "camera_info"
 
 
-Pair = tuple[Image, CameraInfo]
-
-
-class CameraFrame(NamedTuple):
-    """A decoded frame with what its outputs must carry.
-
-    Attributes:
-        image: The image message, for its header.
-        info: The camera_info of the outputs, of the image's size.
-        frame: What the engine takes.
-    """
-
-    image: Image
-    info: CameraInfo
-    frame: Frame
-
-
 class Camera:
-    """Keeps the newest image of a camera with its camera_info; older ones are counted as dropped.
+    """Hands on each image of a camera with its camera_info.
 
     Args:
         node: Where the subscriptions live.
-        image_topic: Topic of the images.
-        info_topic: Topic of the camera_infos; empty: `camera_info` beside the image topic.
-        queue_size: Messages that wait for their partner.
-        statistics: Counts what arrives and what is dropped.
-        on_new: Called, from the executor, whenever a new pair is there.
+        name: The camera's name; empty: the only one.
+        settings: Its topics and how they are paired.
+        statistics: Counts what arrives and what has no partner.
+        on_pair: Called, from the executor, with each pair.
     """
 
     def __init__(
         self,
         node: Node,
-        image_topic: str,
-        info_topic: str,
-        queue_size: int,
+        name: str,
+        settings: CameraSettings,
         statistics: Statistics,
-        on_new: Callable[[], None],
+        on_pair: Callable[[Pair], None],
     ) -> None:
-        self._node, self._statistics, self._on_new = node, statistics, on_new
-        self._queue_size = queue_size
-        self._lock = threading.Lock()
-        self._newest: Pair | None = None
-        self._decode = make_decoder()
+        self._node, self._statistics, self._hand_on = node, statistics, on_pair
+        self._queue_size = settings["pairing.queue_size"]
+        self._latest = settings["pairing.mode"] == "latest"
+        self._newest_info: CameraInfo | None = None
         self._reset_pairing()
-        resolved = node.resolve_topic_name(image_topic)
-        info_topic = info_topic or f"{resolved.rpartition('/')[0]}/{CAMERA_INFO}"
-        self._image_subscription = self._subscribe(Image, image_topic, self._on_image)
-        self._info_subscription = self._subscribe(CameraInfo, info_topic, self._on_info)
+        image_topic, info_topic, kind = _topics(node, name, settings)
+        self._subscriptions = [self._subscribe(kind, image_topic, self._on_image)]
+        self._subscriptions.append(self._subscribe(CameraInfo, info_topic, self._on_info))
+        if self._latest:
+            # Who publishes it once keeps it for those that come later, and only for those who ask for it so.
+            self._subscriptions.append(
+                node.create_subscription(
+                    CameraInfo,
+                    info_topic,
+                    self._on_info,
+                    qos.LATCHED,
+                    event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+                )
+            )
+        self._make_frame = FrameMaker(settings, node.get_logger(), *self.topics)
 
     def destroy(self) -> None:
         """Give up the subscriptions."""
-        self._node.destroy_subscription(self._image_subscription)
-        self._node.destroy_subscription(self._info_subscription)
-
-    def take(self) -> Pair | None:
-        """The newest pair, once; None when there is none since the last call."""
-        with self._lock:
-            pair, self._newest = self._newest, None
-        return pair
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
 
     def decode(self, pair: Pair) -> CameraFrame:
         """Turn a pair into a frame.
@@ -94,18 +77,12 @@ class Camera:
         Raises:
             FrameError: The image or its camera_info is unusable.
         """
-        image, info = pair
-        rgb = self._decode(image)
-        try:
-            camera = pinhole_from_camera_info(info, image.width, image.height)
-        except CameraModelError as error:
-            raise FrameError("bad_camera_info", f"{self._info_subscription.topic_name}: {error}") from error
-        return CameraFrame(image, camera_info_for(info, camera), Frame(rgb, camera))
+        return self._make_frame(pair)
 
     @property
     def topics(self) -> tuple[str, str]:
         """The resolved names of the image topic and the camera_info topic."""
-        return self._image_subscription.topic_name, self._info_subscription.topic_name
+        return self._subscriptions[0].topic_name, self._subscriptions[1].topic_name
 
     def silent_topics(self) -> list[str]:
         """Topics that nobody publishes."""
@@ -113,9 +90,11 @@ class Camera:
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Any:
         def incompatible(event: Any) -> None:
+            policy = event.last_policy_kind.name
+            self._statistics.qos_incompatible(name, policy)
             self._node.get_logger().warning(
-                f"a publisher on {name} offers a QoS we cannot take ({event.last_policy_kind.name}); change it there, "
-                f"or here with the parameter qos_overrides.{name}.subscription.{event.last_policy_kind.name.lower()}"
+                f"a publisher on {name} offers a QoS we cannot take ({policy}); change it there, "
+                f"or here with the parameter qos_overrides.{name}.subscription.{policy.lower()}"
             )
 
         subscription = self._node.create_subscription(
@@ -131,19 +110,27 @@ class Camera:
 
     def _reset_pairing(self) -> None:
         self._pairing = make_pairing(self._on_pair, self._queue_size)
+        # Stamps of the images that wait; with it, those that found no camera_info can be counted.
         self._waiting: OrderedDict[int, None] = OrderedDict()
         self._last_stamp = 0
 
-    def _on_image(self, image: Image) -> None:
+    def _on_image(self, image: Image | CompressedImage) -> None:
         self._statistics.received()
         stamp = nanoseconds(image.header.stamp)
         if stamp < self._last_stamp:
             # A bag started over, or a clock was set back. What waits has later stamps, and would push out
             # everything that comes now: both pairings throw the earliest stamp away first.
+            self._statistics.time_jumped()
             for _ in self._waiting:
                 self._unpaired()
             self._reset_pairing()
         self._last_stamp = stamp
+        if self._latest:
+            if self._newest_info is None:
+                self._unpaired()
+            else:
+                self._hand_on(Pair(image, self._newest_info))
+            return
         self._waiting[stamp] = None
         self._pairing.add_image(image)
         while len(self._waiting) > self._queue_size:
@@ -151,19 +138,37 @@ class Camera:
             self._unpaired()
 
     def _on_info(self, info: CameraInfo) -> None:
-        self._pairing.add_camera_info(info)
+        if self._latest:
+            self._newest_info = info
+        else:
+            self._pairing.add_camera_info(info)
 
-    def _on_pair(self, image: Image, info: CameraInfo) -> None:
+    def _on_pair(self, image: Image | CompressedImage, info: CameraInfo) -> None:
         self._waiting.pop(nanoseconds(image.header.stamp), None)
-        with self._lock:
-            superseded, self._newest = self._newest, (image, info)
-        if superseded is not None:
-            self._statistics.dropped("superseded", "a newer image arrived before the engine was free")
-        self._on_new()
+        self._hand_on(Pair(image, info))
 
     def _unpaired(self) -> None:
-        self._statistics.dropped(
-            "no_camera_info",
-            f"no camera_info of the image's stamp came on {self._info_subscription.topic_name}; publish one with "
-            "each image, with the same stamp, or set camera_info_topic",
-        )
+        topic = self.topics[1]
+        if self._latest:
+            reason = f"no camera_info came yet on {topic}; publish it, or set camera_info_topic"
+        else:
+            reason = (
+                f"no camera_info of the image's stamp came on {topic}; publish one with each image, with the same "
+                "stamp, or set camera_info_topic, or pairing.mode to latest"
+            )
+        self._statistics.dropped("no_camera_info", reason)
+
+
+def _topics(node: Node, name: str, settings: CameraSettings) -> tuple[str, str, type]:
+    image_topic, info_topic = settings["image_topic"], settings["camera_info_topic"]
+    if name and settings.own("image_topic") is None:
+        image_topic = f"{name}/{image_topic}"
+    if name and info_topic and settings.own("camera_info_topic") is None and not info_topic.startswith("/"):
+        info_topic = f"{name}/{info_topic}"
+    base = image_topic.removesuffix(SUFFIX)
+    # Beside the images as remapped: `image:=/camera/image` has its camera_info in /camera.
+    resolved = node.resolve_topic_name(base)
+    info_topic = info_topic or f"{resolved.rpartition('/')[0]}/{CAMERA_INFO}"
+    if settings["image_transport"] == "compressed":
+        return resolved + SUFFIX, info_topic, CompressedImage
+    return image_topic, info_topic, Image

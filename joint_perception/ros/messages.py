@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from std_msgs.msg import Header
 
     from joint_perception.domains import Domain
-    from joint_perception.geometry import Cloud
+    from joint_perception.geometry import Cloud, PointSet
 
 _POINT_FIELD_TYPES = {"f4": PointField.FLOAT32, "u4": PointField.UINT32}
 _ENCODINGS = {
@@ -81,9 +81,15 @@ def depth_message(header: Header, depth: npt.NDArray[np.float32], encoding: str)
     return image_message(header, to_millimetres(depth))
 
 
-def cloud_message(header: Header, cloud: Cloud) -> PointCloud2:
-    """An organised PointCloud2 with fields x y z rgb label confidence; not dense, since NaN marks no point."""
-    height, width = cloud.data.shape[:2]
+def cloud_message(header: Header, cloud: Cloud | PointSet) -> PointCloud2:
+    """A PointCloud2 with fields x y z rgb label confidence.
+
+    Args:
+        header: Goes in as it is.
+        cloud: A `Cloud` becomes an organised one, not dense, since NaN marks no point; a `PointSet` one row, dense.
+    """
+    organised = cloud.data.ndim == 3  # noqa: PLR2004
+    height, width = cloud.data.shape[:2] if organised else (1, len(cloud.data))
     return PointCloud2(
         header=header,
         height=height,
@@ -96,8 +102,13 @@ def cloud_message(header: Header, cloud: Cloud) -> PointCloud2:
         point_step=POINT_STEP,
         row_step=POINT_STEP * width,
         data=to_bytes(cloud.data),
-        is_dense=False,
+        is_dense=not organised,
     )
+
+
+def confidence_message(header: Header, confidence: npt.NDArray[np.float32]) -> Image:
+    """A mono8 image of (H, W) float32 probabilities 0..1 as 0..255, rounded."""
+    return image_message(header, np.rint(confidence * np.float32(255)).astype(np.uint8))
 
 
 def class_map_message(header: Header, domain: Domain, void_id: int) -> ClassMap:
@@ -124,6 +135,15 @@ def pinhole_from_camera_info(info: CameraInfo, width: int, height: int) -> Pinho
         CameraModelError: No intrinsics (all zero, NaN), or they belong to an image of another shape.
     """
     return _fitted(info, info.p, width, height)
+
+
+def camera_matrices(info: CameraInfo, width: int, height: int) -> tuple[Pinhole, Pinhole]:
+    """The cameras of the raw and of the rectified image of that size: those of K, and of P where it is given.
+
+    Raises:
+        CameraModelError: As `pinhole_from_camera_info`.
+    """
+    return _fitted(info, [0.0] * 12, width, height), _fitted(info, info.p, width, height)
 
 
 def _fitted(info: CameraInfo, p: Sequence[float], width: int, height: int) -> Pinhole:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import SetBool, Trigger
 
 from joint_perception.domains import DomainError
 from joint_perception.engine import Engine, EngineError, Frame, load_engine
 from joint_perception.network import CheckpointError, WeightsError
-from joint_perception.ros.camera import Camera
+from joint_perception.ros.cameras import NewestOfEach, NewestSet
+from joint_perception.ros.channel import Channel
 from joint_perception.ros.errors import ParameterError
-from joint_perception.ros.parameters import Parameters, unknown_overrides
-from joint_perception.ros.publisher import OutputPublisher
-from joint_perception.ros.statistics import Statistics
+from joint_perception.ros.parameters import Parameters
+from joint_perception.ros.silence import Silence
 from joint_perception.ros.worker import Worker
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 NODE_NAME = "joint_perception"
 _CONFIGURATION_ERRORS = (ParameterError, WeightsError, CheckpointError, DomainError, EngineError)
 _WARM_UP_SIZE = (480, 640)
-_SILENCE_S = 5.0  # how long a topic may have no publisher before the log says so
-_SILENCE_REPEAT_S = 30.0  # how often it says so again
 
 
 class PerceptionNode(LifecycleNode):
@@ -45,18 +44,18 @@ class PerceptionNode(LifecycleNode):
     def __init__(self, **options: Any) -> None:
         super().__init__(NODE_NAME, **options)
         self._settings = Parameters(self)
-        for complaint in unknown_overrides(self._parameter_overrides):
+        for complaint in self._settings.unknown_overrides():
             self.get_logger().warning(complaint)
-        self._statistics = Statistics(self.get_logger())
         self._engine: Engine | None = None
-        self._publisher: OutputPublisher | None = None
-        self._camera: Camera | None = None
+        self._channels: list[Channel] = []
         self._worker: Worker | None = None
-        self._silent_since: dict[str, float] = {}
-        self._reported_out = 0
+        self._enabled = True
+        self._silence = Silence(self.get_logger())
         self._refuse_impossible_transitions()
         self._heartbeat = self.create_timer(1.0, self._on_heartbeat)
         self._autostart = self.create_timer(0.0, self._on_autostart) if self._settings["autostart"] else None
+        self.create_service(SetBool, "~/set_enabled", self._on_set_enabled)
+        self.create_service(Trigger, "~/reload", self._on_reload)
 
     # --- transitions ---------------------------------------------------------------------------------
 
@@ -116,57 +115,98 @@ class PerceptionNode(LifecycleNode):
     def _configure(self) -> None:
         self._settings.check()
         start = time.perf_counter()
-        engine = load_engine(
-            self._settings["weights"],
-            self._settings["domain"],
-            self._settings["device"],
-            self._settings.network_size(),
-        )
-        height, width = engine.network_size or _WARM_UP_SIZE
-        engine.predict([Frame(np.zeros((height, width, 3), np.uint8))])
-        self._engine = engine
-        self._publisher = OutputPublisher(self, engine.domain, self._settings)
+        self._engine = engine = self._load()
+        self._settings.check_loaded = self._check_loaded
+        self._channels = [Channel(self, name, self._settings.of(name)) for name in self._settings.cameras]
         self._settings.locked = True
         self.get_logger().info(
             f"configured: weights {self._settings['weights']!r}, domain {engine.domain.name} "
             f"({engine.domain.num_classes} classes), device {engine.device}, in {time.perf_counter() - start:.1f} s"
         )
 
-    def _activate(self) -> None:
-        if self._engine is None or self._publisher is None:
-            raise ParameterError("the node is not configured; configure it first")
-        self._statistics.reset()
-        self._reported_out = 0
-        self._silent_since.clear()
-        self._worker = Worker(self, self._engine, self._publisher, self._statistics)
-        self._camera = Camera(
-            self,
-            self._settings["image_topic"],
-            self._settings["camera_info_topic"],
-            self._settings["pairing.queue_size"],
-            self._statistics,
-            self._worker.notify,
+    def _load(self) -> Engine:
+        engine = load_engine(
+            self._settings["weights"],
+            self._settings["domain"],
+            self._settings["device"],
+            self._settings.network_size(),
         )
-        self._worker.start(self._camera)
-        self._publisher.publish_classes()
-        topics = ", ".join(self._camera.topics)
+        for name in self._settings.cameras:
+            settings = self._settings.of(name)
+            for parameter in ("domain", "normals.source"):
+                _check_engine(engine, parameter, settings[parameter])
+        height, width = engine.network_size or _WARM_UP_SIZE
+        engine.predict([Frame(np.zeros((height, width, 3), np.uint8))])
+        return engine
+
+    def _check_loaded(self, name: str, value: Any) -> None:
+        if self._engine is not None:
+            _check_engine(self._engine, name, value)
+
+    def _activate(self) -> None:
+        if self._engine is None:
+            raise ParameterError("the node is not configured; configure it first")
+        self._silence.reset()
+        self._worker = worker = Worker(self, self._engine, self._channels)
+        worker.enabled = self._enabled
+        statistics = [channel.statistics for channel in self._channels]
+        newest: NewestOfEach | NewestSet = NewestOfEach(statistics, worker.notify)
+        if self._settings["sync.mode"] == "approximate" and len(statistics) > 1:
+            queue_size, slop = self._settings["sync.queue_size"], self._settings["sync.slop"]
+            newest = NewestSet(statistics, worker.notify, queue_size, slop)
+        for index, channel in enumerate(self._channels):
+            channel.subscribe(functools.partial(newest.add, index))
+        worker.start(newest)
+        for channel in self._channels:
+            channel.publish_meaning(self._engine)
+        topics = ", ".join(topic for channel in self._channels for topic in channel.topics)
         self.get_logger().info(f"active: subscribed to {topics}; publishing {self.get_fully_qualified_name()}/*")
 
     def _deactivate(self) -> None:
         if self._worker is not None:
             self._worker.stop()
-        if self._camera is not None:
-            self._camera.destroy()
-        self._worker = self._camera = None
+        for channel in self._channels:
+            channel.unsubscribe()
+        self._worker = None
 
     def _cleanup(self) -> None:
         self._deactivate()
-        if self._publisher is not None:
-            self._publisher.destroy()
-        self._publisher = self._engine = None
+        for channel in self._channels:
+            channel.destroy()
+        self._channels, self._engine = [], None
         self._settings.locked = False
+        self._settings.check_loaded = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    # --- services ------------------------------------------------------------------------------------
+
+    def _on_set_enabled(self, request: Any, response: Any) -> Any:
+        self._enabled = bool(request.data)
+        if self._worker is not None:
+            self._worker.enabled = self._enabled
+        response.success, response.message = True, "enabled" if self._enabled else "disabled"
+        self.get_logger().info(f"{response.message} by ~/set_enabled")
+        return response
+
+    def _on_reload(self, _: Any, response: Any) -> Any:
+        # Frames that come meanwhile wait in DDS, which keeps the newest.
+        if self._engine is None:
+            response.success, response.message = False, "the node is not configured; configure it first"
+            return response
+        try:
+            self._engine = engine = self._load()
+        except Exception as error:  # noqa: BLE001 (whatever it is, the old engine goes on)
+            response.success, response.message = False, f"the weights stay as they were: {error}"
+            self.get_logger().error(f"~/reload: {response.message}")
+            return response
+        if self._worker is not None:
+            self._worker.engine = engine
+        for channel in self._channels if self._worker is not None else ():
+            channel.publish_meaning(engine)
+        response.success, response.message = True, f"loaded {self._settings['weights']!r} anew"
+        self.get_logger().info(f"~/reload: {response.message}")
+        return response
 
     # --- timers --------------------------------------------------------------------------------------
 
@@ -183,20 +223,11 @@ class PerceptionNode(LifecycleNode):
             )
 
     def _on_heartbeat(self) -> None:
-        if self._camera is None or self._publisher is None:
+        if self._worker is None:
             return
-        if self._statistics.frames_out == self._reported_out:  # the worker reports while frames come out
-            self._publisher.publish_stats(self._statistics.message())
-        self._reported_out = self._statistics.frames_out
-        now, silent = time.monotonic(), self._camera.silent_topics()
-        self._silent_since = {topic: self._silent_since.get(topic, now) for topic in silent}
-        for topic, since in self._silent_since.items():
-            if now - since >= _SILENCE_S:
-                self.get_logger().warning(
-                    f"nobody publishes {topic}; start the camera, or set image_topic and camera_info_topic "
-                    "(`ros2 topic list` shows what there is)"
-                )
-                self._silent_since[topic] = now + _SILENCE_REPEAT_S - _SILENCE_S
+        for channel in self._channels:
+            channel.heartbeat()
+        self._silence.check(topic for channel in self._channels for topic in channel.silent_topics())
 
     def _refuse_impossible_transitions(self) -> None:
         # rclpy raises out of its service callback, and so out of spin(), when a transition is asked for that
@@ -216,3 +247,19 @@ class PerceptionNode(LifecycleNode):
                 return response
 
         service.callback = guarded
+
+
+def _check_engine(engine: Engine, name: str, value: Any) -> None:
+    """Refuse a value that the loaded network cannot serve.
+
+    Raises:
+        DomainError: Its head does not hold the domain.
+        ParameterError: It has no head for normals.
+    """
+    if name == "domain" and value:
+        engine.reading(value)
+    if name == "normals.source" and value == "network" and "normal" not in engine.modalities:
+        raise ParameterError(
+            "parameter 'normals.source' is 'network' but the weights have no head for normals; use auto or depth, or "
+            "weights of three tasks"
+        )

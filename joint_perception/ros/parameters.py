@@ -1,175 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's parameters: one table, from which declarations, checks and documentation come."""
+"""The parameters of a node: declared from the table, checked, and read camera by camera."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
-from joint_perception.domains import DOMAINS
+from joint_perception.domains import DOMAINS, DomainError
 from joint_perception.ros.errors import ParameterError
+from joint_perception.ros.groupings import load_grouping
+from joint_perception.ros.parameter_table import BY_NAME, PARAMETERS, PER_CAMERA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
+    from joint_perception.ros.parameter_spec import Spec
+
 # Parameters that rclpy declares itself.
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+_CLASS_LISTS = ("points.excluded_classes", "obstacles.floor_classes", "obstacles.excluded_classes")
+# least, greatest: where the second is 0 it is no limit, except for heights.
+_RANGES = (("depth.min", "depth.max"), ("points.min_range", "points.max_range"))
+_HEIGHTS = ("obstacles.min_height", "obstacles.max_height")
+_CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RESERVED = frozenset(name.partition(".")[0] for name in BY_NAME) | {"qos_overrides"}
+_CLASS_NAMES = frozenset(name for domain in DOMAINS.values() for name in domain.class_names)
 
 
-@dataclass(frozen=True)
-class Spec:
-    """One parameter.
+class Settings(Protocol):
+    """The present values of parameters by their names in the table."""
 
-    Attributes:
-        name: Its name.
-        default: Its default; its type is the parameter's type.
-        description: What it does, with units.
-        live: True: takes effect from the next frame on. False: read when the node is configured, and can be
-            set only while it is unconfigured.
-        choices: The values it can have; empty: any.
-        minimum: Least value of a number.
-        maximum: Greatest value of a number.
-    """
-
-    name: str
-    default: Any
-    description: str
-    live: bool = False
-    choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-
-    def check(self, value: Any) -> Any:
-        """The value in the parameter's type.
-
-        Raises:
-            ParameterError: It has another type, or is not among the choices or in the range.
-        """
-        if isinstance(self.default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)  # YAML's 1 for 1.0, rclcpp#979
-        if isinstance(self.default, list):
-            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-                raise ParameterError(f"parameter {self.name!r} is {value!r}; it takes a list of strings")
-            return list(value)
-        if type(value) is not type(self.default):
-            raise ParameterError(
-                f"parameter {self.name!r} is {value!r}, of type {type(value).__name__}; it takes type "
-                f"{type(self.default).__name__}, such as {self.default!r}"
-            )
-        if self.choices and value not in self.choices:
-            choices = ", ".join(map(repr, self.choices))
-            raise ParameterError(f"parameter {self.name!r} is {value!r}; choose one of {choices}")
-        low, high = self.minimum, self.maximum
-        # Written so that NaN fails.
-        if (low is not None and not value >= low) or (high is not None and not value <= high):
-            raise ParameterError(f"parameter {self.name!r} is {value!r}; it must lie in {low} to {high}")
-        return value
-
-    def descriptor(self) -> ParameterDescriptor:
-        """What `ros2 param describe` tells."""
-        when = "Takes effect from the next frame on." if self.live else "Read when the node is configured."
-        descriptor = ParameterDescriptor(
-            name=self.name,
-            description=f"{self.description} {when}",
-            additional_constraints=f"One of: {', '.join(map(repr, self.choices))}" if self.choices else "",
-            # A double that YAML writes as an integer must be declared so; check() sees to the type.
-            dynamic_typing=isinstance(self.default, float),
-        )
-        if self.minimum is not None and self.maximum is not None and not isinstance(self.default, bool):
-            if isinstance(self.default, int):
-                descriptor.integer_range = [
-                    IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum), step=1)
-                ]
-            else:
-                descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=self.minimum, to_value=self.maximum, step=0.0)
-                ]
-        return descriptor
-
-
-PARAMETERS: tuple[Spec, ...] = (
-    Spec(
-        "autostart",
-        default=True,
-        description="Configure and activate the node by itself when it starts; false leaves it to a manager.",
-    ),
-    Spec(
-        "weights",
-        default="",
-        description="Name of published weights (`joint_perception weights list`), or path of a checkpoint file.",
-    ),
-    Spec(
-        "domain",
-        default="",
-        description="What the labels mean: nyud, kitti or nyud_kitti; empty takes the domain of the weights.",
-        choices=("", *DOMAINS),
-    ),
-    Spec("device", default="auto", description="Where the network runs: auto, cpu, cuda or cuda:N."),
-    Spec(
-        "image_topic",
-        default="image",
-        description="Topic of the rectified camera images, sensor_msgs/Image.",
-    ),
-    Spec(
-        "camera_info_topic",
-        default="",
-        description="Topic of their sensor_msgs/CameraInfo, with equal stamps; empty: `camera_info` beside the images.",
-    ),
-    Spec(
-        "pairing.queue_size",
-        default=10,
-        description="Images, and camera_infos, that wait for their partner of the same stamp.",
-        minimum=1,
-        maximum=1000,
-    ),
-    Spec(
-        "network.width",
-        default=0,
-        description="Width in pixels the image is resized to for the network; 0, with height 0: the image's own. "
-        "Outputs keep the image's size.",
-        minimum=0,
-        maximum=8192,
-    ),
-    Spec(
-        "network.height",
-        default=0,
-        description="Height in pixels the image is resized to for the network; 0, with width 0: the image's own.",
-        minimum=0,
-        maximum=8192,
-    ),
-    Spec(
-        "depth.encoding",
-        default="32FC1",
-        description="Encoding of ~/depth: 32FC1 is metres with NaN for no measurement, 16UC1 millimetres with 0 for "
-        "none (up to 65.535 m).",
-        live=True,
-        choices=("32FC1", "16UC1"),
-    ),
-    Spec(
-        "overlay.alpha",
-        default=0.5,
-        description="Share of the label colours in ~/overlay, 0 to 1.",
-        live=True,
-        minimum=0.0,
-        maximum=1.0,
-    ),
-    Spec(
-        "points.excluded_classes",
-        default=["sky"],
-        description="Names of classes that get no points in ~/points. A class that another domain has is ignored here.",
-        live=True,
-    ),
-)
-
-BY_NAME: dict[str, Spec] = {spec.name: spec for spec in PARAMETERS}
-_CLASS_NAMES = sorted({name for domain in DOMAINS.values() for name in domain.class_names})
+    def __getitem__(self, name: str) -> Any: ...
 
 
 class Parameters:
@@ -178,19 +46,35 @@ class Parameters:
     Args:
         node: The node; its parameters are declared here. A value from the command line or a YAML file that
             cannot be does not stop this: `check` tells of it.
+
+    Attributes:
+        locked: True while the node is configured: only live parameters can be set.
+        check_loaded: Gets the name in the table and the value, and raises ParameterError or DomainError where the
+            loaded network cannot serve it; None: nothing is loaded.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._values: dict[str, Any] = {}
-        self.locked = False  # True while the node is configured: only live parameters can be set
+        self.locked = False
+        self.check_loaded: Callable[[str, Any], None] | None = None
         for spec in PARAMETERS:
             self._values[spec.name] = _declare(node, spec)
+        self._declare_cameras()
         node.add_on_set_parameters_callback(self._on_set)
 
     def __getitem__(self, name: str) -> Any:
         """The present value, in the type of the table."""
         return self._values[name]
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The names of the cameras; one empty name where there is but one."""
+        return tuple(name for name in self["cameras"] if name) or ("",)
+
+    def of(self, camera: str) -> CameraSettings:
+        """The values that hold for a camera: its own, else the common ones. Live, not a copy."""
+        return CameraSettings(self._values, camera)
 
     def check(self) -> None:
         """Check every value.
@@ -198,36 +82,149 @@ class Parameters:
         Raises:
             ParameterError: The first one that cannot be.
         """
+        self._values["cameras"] = BY_NAME["cameras"].check(self["cameras"])
+        for camera in self.cameras:
+            _check_camera_name(camera, self.cameras)
+        self._declare_cameras()
         for name, value in self._values.items():
-            self._values[name] = _check(name, value)
+            self._values[name] = self._check(name, value)
         width, height = self["network.width"], self["network.height"]
         if (width == 0) != (height == 0):
             raise ParameterError(
                 f"parameters 'network.width' and 'network.height' are {width} and {height}; set both, or leave both 0"
             )
+        self._check_together(self._values)
 
     def network_size(self) -> tuple[int, int] | None:
         """(height, width) for the network, None for the image's own."""
         return (self["network.height"], self["network.width"]) if self["network.width"] else None
 
+    def unknown_overrides(self) -> list[str]:
+        """A complaint for each parameter that was given to the node and does not exist."""
+        return unknown_overrides(self._node._parameter_overrides, self._values)  # noqa: SLF001 (rclpy has no other way)
+
+    def _declare_cameras(self) -> None:
+        # Unset until somebody sets it: till then the common value holds for the camera.
+        cameras = self["cameras"] if isinstance(self["cameras"], list | tuple) else ()
+        for camera in (name for name in cameras if isinstance(name, str) and _CAMERA_NAME.fullmatch(name)):
+            for name in PER_CAMERA:
+                own = f"{camera}.{name}"
+                if own not in self._values:
+                    descriptor = BY_NAME[name].descriptor()
+                    descriptor.name, descriptor.dynamic_typing = own, True
+                    descriptor.description += f" Camera {camera!r} alone; while it is not set, {name} holds."
+                    descriptor.integer_range, descriptor.floating_point_range = [], []
+                    self._values[own] = self._node.declare_parameter(own, None, descriptor).value
+
+    def _check(self, name: str, value: Any) -> Any:
+        spec = self._spec(name)
+        if spec is None or (value is None and spec.name != name):
+            return value
+        try:
+            value = spec.check(value)
+            if spec.name == "grouping" and value:
+                load_grouping(value)
+            if self.check_loaded is not None:
+                self.check_loaded(spec.name, value)
+        except (ParameterError, DomainError) as error:
+            told = str(error).replace(f"parameter {spec.name!r}", f"parameter {name!r}")
+            prefix = "" if told.startswith("parameter") else f"parameter {name!r}: "
+            raise ParameterError(prefix + told) from error
+        return value
+
+    def _check_together(self, values: Mapping[str, Any]) -> None:
+        for camera in self.cameras:
+            _check_camera(CameraSettings(values, camera), camera)
+
+    def _spec(self, name: str) -> Spec | None:
+        if name in BY_NAME:
+            return BY_NAME[name]
+        return BY_NAME.get(name.partition(".")[2]) if name in self._values else None
+
     def _on_set(self, parameters: Iterable[Parameter]) -> SetParametersResult:
         accepted: dict[str, Any] = {}
-        for parameter in parameters:
-            spec = BY_NAME.get(parameter.name)
-            if spec is None:
-                continue
-            try:
-                accepted[spec.name] = _check(spec.name, parameter.value)
-            except ParameterError as error:
-                return SetParametersResult(successful=False, reason=str(error))
-            if self.locked and not spec.live:
-                return SetParametersResult(
-                    successful=False,
-                    reason=f"parameter {spec.name!r} is read when the node is configured; deactivate and clean up the "
-                    "node first, set it, then configure and activate again",
-                )
+        try:
+            for parameter in parameters:
+                spec = self._spec(parameter.name)
+                if spec is None:
+                    continue
+                accepted[parameter.name] = self._check(parameter.name, parameter.value)
+                if self.locked and not spec.live:
+                    return SetParametersResult(
+                        successful=False,
+                        reason=f"parameter {parameter.name!r} is read when the node is configured; deactivate and "
+                        "clean up the node first, set it, then configure and activate again",
+                    )
+            together = {**self._values, **accepted}
+            for name, value in accepted.items():
+                spec = self._spec(name)
+                if spec is not None and spec.name in _CLASS_LISTS and value is not None:
+                    camera = name.removesuffix(spec.name).rstrip(".")
+                    _check_classes(name, value, CameraSettings(together, camera)["grouping"])
+            if self.locked:  # before that the others may still be wrong, and are checked when the node is configured
+                self._check_together(together)
+        except ParameterError as error:
+            return SetParametersResult(successful=False, reason=str(error))
         self._values.update(accepted)
         return SetParametersResult(successful=True)
+
+
+class CameraSettings:
+    """What holds for one camera.
+
+    Args:
+        values: All values, by parameter name.
+        camera: The camera's name; empty: the only one.
+    """
+
+    def __init__(self, values: Mapping[str, Any], camera: str) -> None:
+        self._values, self._camera = values, camera
+
+    def __getitem__(self, name: str) -> Any:
+        """The camera's own value, else the common one."""
+        own = self.own(name)
+        return self._values[name] if own is None else own
+
+    def own(self, name: str) -> Any:
+        """The camera's own value; None where it has none."""
+        return self._values.get(f"{self._camera}.{name}") if self._camera else None
+
+
+def _check_camera_name(camera: str, cameras: tuple[str, ...]) -> None:
+    if camera and not _CAMERA_NAME.fullmatch(camera):
+        raise ParameterError(f"parameter 'cameras' names {camera!r}; a name has letters, digits and _, a letter first")
+    if camera in _RESERVED:
+        raise ParameterError(f"parameter 'cameras' names {camera!r}, as parameters begin; give the camera another name")
+    if cameras.count(camera) > 1:
+        raise ParameterError(f"parameter 'cameras' names {camera!r} twice; each camera has a name of its own")
+
+
+def _check_camera(settings: CameraSettings, camera: str) -> None:
+    whose = f" of camera {camera!r}" if camera else ""
+    if camera and settings.own("image_topic") is None and settings["image_topic"].startswith("/"):
+        raise ParameterError(
+            f"parameter 'image_topic' is {settings['image_topic']!r}, which all cameras would share; make it relative, "
+            f"or set {camera}.image_topic"
+        )
+    for low, high in _RANGES:
+        if 0 < settings[high] <= settings[low]:
+            raise ParameterError(f"parameters {low!r} and {high!r}{whose} are {settings[low]} and {settings[high]}: "
+                                 "nothing lies between")  # fmt: skip
+    low, high = _HEIGHTS
+    if settings[high] <= settings[low]:
+        raise ParameterError(f"parameters {low!r} and {high!r}{whose} are {settings[low]} and {settings[high]}: "
+                             "nothing lies between")  # fmt: skip
+    for name in _CLASS_LISTS:
+        _check_classes(name, settings[name], settings["grouping"])
+
+
+def _check_classes(name: str, classes: Iterable[str], grouping: Any) -> None:
+    groups = load_grouping(grouping).class_names if grouping and isinstance(grouping, str) else ()
+    known = _CLASS_NAMES | set(groups)
+    for class_name in classes:
+        if class_name and class_name not in known:
+            nearest = _nearest(class_name, sorted(known))
+            raise ParameterError(f"parameter {name!r} names class {class_name!r}, which no domain has{nearest}")
 
 
 def _declare(node: Node, spec: Spec) -> Any:
@@ -240,22 +237,13 @@ def _declare(node: Node, spec: Spec) -> Any:
     return [] if value is None and isinstance(spec.default, list) else value
 
 
-def _check(name: str, value: Any) -> Any:
-    value = BY_NAME[name].check(value)
-    if name == "points.excluded_classes":
-        for class_name in value:
-            if class_name and class_name not in _CLASS_NAMES:
-                nearest = _nearest(class_name, _CLASS_NAMES)
-                raise ParameterError(f"parameter {name!r} names class {class_name!r}, which no domain has{nearest}")
-    return value
-
-
-def unknown_overrides(overrides: Mapping[str, Any]) -> list[str]:
+def unknown_overrides(overrides: Mapping[str, Any], known: Iterable[str] = BY_NAME) -> list[str]:
     """A complaint for each parameter that was given and does not exist, with the nearest that does."""
+    known = list(known)
     return [
-        f"parameter {name!r} does not exist and is ignored{_nearest(name, BY_NAME)}"
+        f"parameter {name!r} does not exist and is ignored{_nearest(name, known)}"
         for name in overrides
-        if name not in BY_NAME and not name.startswith(_FOREIGN)
+        if name not in known and not name.startswith(_FOREIGN)
     ]
 
 

@@ -4,19 +4,26 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from joint_perception.ros.parameters import PARAMETERS, Spec
+from joint_perception.ros.parameter_table import PARAMETERS
+
+if TYPE_CHECKING:
+    from joint_perception.ros.parameter_spec import Spec
 
 _HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
-<!-- Written by `python -m joint_perception.ros.reference`; change joint_perception/ros/parameters.py instead. -->
+<!-- Written by `python -m joint_perception.ros.reference`; change joint_perception/ros/parameter_table.py instead. -->
 # Parameters
 
 A *live* parameter can be set at any time and takes effect from the next frame on. The others are read when the node is
 configured and can be set only while it is unconfigured. An integer is accepted for a double. A parameter that does not
-exist is reported in the log, with the nearest one that does.
+exist is reported in the log, with the nearest one that does; a value that cannot be is refused, with the reason.
 
-| parameter | type | default | values | live | what it does |
-|---|---|---|---|---|---|
+With `cameras: [front, left]` a parameter marked *per camera* can be given to one of them, as `front.domain`; a camera
+that has none of its own takes the common one.
+
+| parameter | type | default | values | live | per camera | what it does |
+|---|---|---|---|---|---|---|
 """
 _TYPES = {bool: "bool", int: "integer", float: "double", str: "string", list: "string[]"}
 
@@ -32,10 +39,11 @@ def _row(spec: Spec) -> str:
         values = f"{spec.minimum:g} to {spec.maximum:g}"
     cells = (
         f"`{spec.name}`",
-        _TYPES[type(spec.default)],
+        _TYPES[type(spec.default)] + (" or double" if spec.or_number else ""),
         f"`{json.dumps(spec.default)}`",
         values,
         "yes" if spec.live else "",
+        "yes" if spec.per_camera else "",
         spec.description,
     )
     return f"| {' | '.join(cells)} |\n"

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from joint_perception.msg import PerceptionStats
@@ -19,7 +20,40 @@ if TYPE_CHECKING:
 _REPORT_PERIOD_S = 5.0
 
 # Causes that are how things should be, or the camera's pace: counted, not complained of.
-QUIET_CAUSES = ("superseded", "no_subscribers")
+QUIET_CAUSES = ("superseded", "no_subscribers", "disabled")
+
+# Rates and percentiles are those of the last so many seconds, and of no more frames than this.
+_WINDOW_S = 5.0
+_WINDOW_FRAMES = 600
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a camera fares at the moment.
+
+    Attributes:
+        rate_in: Images received a second, of the last five seconds.
+        rate_out: Images published a second.
+        age: Seconds since the newest image was received; NaN before the first.
+        latencies: Seconds from stamp to publication of the images of those five seconds, where known.
+        frames_in: Images received since activation.
+        frames_out: Images published since then.
+        dropped: Images that gave no output since then, by cause.
+        recently_dropped: The same, of the last five seconds.
+        qos_incompatible: Policies that do not fit, by topic.
+        time_jumps: Times the stamps went back.
+    """
+
+    rate_in: float
+    rate_out: float
+    age: float
+    latencies: tuple[float, ...]
+    frames_in: int
+    frames_out: int
+    dropped: Mapping[str, int]
+    recently_dropped: Mapping[str, int]
+    qos_incompatible: Mapping[str, str]
+    time_jumps: int
 
 
 class Statistics:
@@ -27,11 +61,15 @@ class Statistics:
 
     Args:
         logger: Gets an error when a cause occurs, at most once in five seconds for each cause.
+        camera: Name of the camera, for the log; empty: the only one.
     """
 
-    def __init__(self, logger: Any) -> None:
+    def __init__(self, logger: Any, camera: str = "") -> None:
         self._logger, self._lock = logger, threading.Lock()
+        self._whose = f"{camera}: " if camera else ""
         self._reported: dict[str, tuple[float, int]] = {}
+        # Endpoints outlive an activation, and DDS tells of each misfit once.
+        self._qos_incompatible: dict[str, str] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -43,6 +81,12 @@ class Statistics:
             self._latency = math.nan
             self._header: Header | None = None
             self._reported.clear()
+            self._started = time.monotonic()
+            self._last_in = math.nan
+            self._time_jumps = 0
+            self._times_in: deque[float] = deque(maxlen=_WINDOW_FRAMES)
+            self._times_out: deque[tuple[float, float]] = deque(maxlen=_WINDOW_FRAMES)
+            self._times_dropped: deque[tuple[float, str]] = deque(maxlen=_WINDOW_FRAMES)
 
     @property
     def frames_out(self) -> int:
@@ -53,6 +97,8 @@ class Statistics:
         """Count an image that arrived."""
         with self._lock:
             self._in += 1
+            self._last_in = time.monotonic()
+            self._times_in.append(self._last_in)
 
     def dropped(self, cause: str, reason: str) -> None:
         """Count an image that gives no output, and say why."""
@@ -60,12 +106,13 @@ class Statistics:
             self._dropped[cause] += 1
             count = self._dropped[cause]
             now = time.monotonic()
+            self._times_dropped.append((now, cause))
             last, reported = self._reported.get(cause, (-math.inf, 0))
             if cause in QUIET_CAUSES or now - last < _REPORT_PERIOD_S:
                 return
             self._reported[cause] = (now, count)
         since = f" ({count - reported} frames since the last report)" if count - reported > 1 else ""
-        self._logger.error(f"frame skipped, {cause}: {reason}{since}")
+        self._logger.error(f"{self._whose}frame skipped, {cause}: {reason}{since}")
 
     def published(self, header: Header, seconds: Mapping[str, float], latency: float) -> None:
         """Count an image whose outputs are out.
@@ -77,7 +124,39 @@ class Statistics:
         """
         with self._lock:
             self._out += 1
+            self._times_out.append((time.monotonic(), latency))
             self._header, self._stages, self._latency = header, dict(seconds), latency
+
+    def qos_incompatible(self, topic: str, policy: str) -> None:
+        """Take note of an endpoint on the other side whose QoS does not fit ours."""
+        with self._lock:
+            self._qos_incompatible[topic] = policy
+
+    def time_jumped(self) -> None:
+        """Count that the stamps went back: a bag began anew, or a clock was set."""
+        with self._lock:
+            self._time_jumps += 1
+
+    def health(self) -> Health:
+        """How things are at the moment."""
+        with self._lock:
+            now = time.monotonic()
+            window = min(_WINDOW_S, max(now - self._started, 1e-3))
+            since = now - window
+            received = [t for t in self._times_in if t >= since]
+            published = [latency for t, latency in self._times_out if t >= since]
+            return Health(
+                rate_in=len(received) / window,
+                rate_out=len(published) / window,
+                age=now - self._last_in,
+                latencies=tuple(latency for latency in published if math.isfinite(latency)),
+                frames_in=self._in,
+                frames_out=self._out,
+                dropped=dict(self._dropped),
+                recently_dropped=Counter(cause for t, cause in self._times_dropped if t >= since),
+                qos_incompatible=dict(self._qos_incompatible),
+                time_jumps=self._time_jumps,
+            )
 
     def message(self) -> PerceptionStats:
         """The present state as a message."""

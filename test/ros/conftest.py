@@ -29,6 +29,7 @@ def start_node(own_domain, tmp_path, checkpoints):
             "weights": str(checkpoints(6)),
             "image_topic": ros_graph.IMAGE_TOPIC,
             "device": "cpu",
+            "depth.focal_correction": "off",  # the tests' cameras have other lenses than those of the domains
             **{name.replace("__", "."): value for name, value in parameters.items()},
         }
         process = ros_graph.NodeProcess(given, tmp_path / f"node{len(processes)}.log", tuple(arguments))

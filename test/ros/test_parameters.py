@@ -13,7 +13,8 @@ from rclpy.parameter import Parameter
 
 from joint_perception.domains import DOMAINS
 from joint_perception.ros.errors import ParameterError
-from joint_perception.ros.parameters import BY_NAME, PARAMETERS, Parameters, unknown_overrides
+from joint_perception.ros.parameter_table import BY_NAME, PARAMETERS, PER_CAMERA
+from joint_perception.ros.parameters import Parameters, unknown_overrides
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -68,6 +69,8 @@ def test_every_default_passes_its_own_check_and_is_described(spec):
         ("points.excluded_classes", "sky"),
         ("points.excluded_classes", [1]),
         ("points.excluded_classes", None),
+        ("depth.focal_correction", True),
+        ("depth.focal_correction", ["auto"]),
     ],
 )
 def test_another_type_is_refused_and_the_right_one_named(name, value):
@@ -96,6 +99,11 @@ def test_an_integer_is_taken_for_a_double():
         ("pairing.queue_size", 0, "1 to 1000"),
         ("depth.encoding", "32fc1", "'32FC1', '16UC1'"),
         ("domain", "cityscapes", "'nyud', 'kitti', 'nyud_kitti'"),
+        ("depth.focal_correction", "on", "'auto', 'off'"),
+        ("depth.focal_correction", 0, "above zero"),
+        ("depth.focal_correction", -1.5, "above zero"),
+        ("depth.focal_correction", float("inf"), "above zero"),
+        ("cameras", "front", "list of strings"),
     ],
 )
 def test_a_value_out_of_range_is_refused_and_the_range_told(name, value, told):
@@ -113,6 +121,8 @@ def test_a_value_out_of_range_is_refused_and_the_range_told(name, value, told):
         ("network.width", 8192),
         ("pairing.queue_size", 1),
         ("domain", ""),
+        ("depth.focal_correction", 1.25),
+        ("depth.focal_correction", "off"),
     ],
 )
 def test_the_ends_of_a_range_belong_to_it(name, value):
@@ -277,10 +287,10 @@ def test_of_several_set_at_once_none_is_taken_where_one_is_wrong(declare):
 def test_while_configured_only_live_parameters_can_be_set(declare):
     node, parameters = declare()
     parameters.locked = True
-    other = {str: "cpu", int: 5, bool: False, float: 0.25, list: ["road"]}
+    other = {str: "navigation", int: 5, float: 0.25, list: ["road"]}
 
     for spec in PARAMETERS:
-        value = spec.choices[-1] if spec.choices else other[type(spec.default)]
+        value = spec.choices[-1] if spec.choices else other.get(type(spec.default), not spec.default)
         assert value != spec.default
         result = node.set_parameters([Parameter(spec.name, value=value)])[0]
 
@@ -292,6 +302,99 @@ def test_while_configured_only_live_parameters_can_be_set(declare):
     parameters.locked = False
     assert node.set_parameters([Parameter("weights", value="kitti")])[0].successful
     assert parameters["weights"] == "kitti"
+
+
+# --- several cameras -------------------------------------------------------------------------------
+
+
+def test_one_camera_has_no_name(declare):
+    _, parameters = declare()
+
+    parameters.check()
+
+    assert parameters.cameras == ("",)
+    assert parameters.of("")["domain"] == ""
+
+
+def test_a_camera_takes_the_common_value_till_it_has_its_own(declare):
+    node, parameters = declare("cameras:=[front, rear]", "domain:=nyud", "rear.domain:=kitti", "rear.depth.scale:=2")
+
+    parameters.check()
+
+    front, rear = parameters.of("front"), parameters.of("rear")
+    assert parameters.cameras == ("front", "rear")
+    assert (front["domain"], rear["domain"]) == ("nyud", "kitti")
+    assert (front["depth.scale"], rear["depth.scale"], type(rear["depth.scale"])) == (1.0, 2.0, float)
+    parameters.locked = True
+    assert node.set_parameters([Parameter("front.domain", value="nyud_kitti")])[0].successful
+    assert node.set_parameters([Parameter("overlay.alpha", value=0.25)])[0].successful
+    assert (front["domain"], rear["domain"]) == ("nyud_kitti", "kitti")
+    assert front["overlay.alpha"] == rear["overlay.alpha"] == 0.25
+
+
+def test_a_cameras_own_parameters_are_there_to_be_seen_and_refuse_nonsense(declare):
+    node, parameters = declare("cameras:=[front]")
+    parameters.check()
+
+    result = node.set_parameters([Parameter("front.depth.encoding", value="64FC1")])[0]
+
+    assert not result.successful
+    assert "'front.depth.encoding' is '64FC1'" in result.reason
+    for name in PER_CAMERA:
+        assert node.has_parameter(f"front.{name}")
+        assert BY_NAME[name].description in node.describe_parameter(f"front.{name}").description
+    assert parameters.unknown_overrides() == []
+
+
+def test_a_camera_that_is_not_named_is_told(declare):
+    _, parameters = declare("cameras:=[front]", "rear.domain:=kitti", "front.domian:=kitti")
+
+    complaints = " ".join(parameters.unknown_overrides())
+
+    assert "'rear.domain' does not exist" in complaints
+    assert "did you mean 'front.domain'?" in complaints
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("cameras:=[front, front]",), "'front' twice"),
+        (("cameras:=['front/left']",), "'front/left'; a name has letters"),
+        (("cameras:=[depth]",), "'depth', as parameters begin"),
+        (("cameras:=[front, rear]", "image_topic:=/camera/image"), "'/camera/image', which all cameras would share"),
+        (("cameras:=[front]", "front.domain:=mars"), "'front.domain' is 'mars'"),
+        (("cameras:=[front]", "front.points.excluded_classes:=[flor]"), "did you mean 'floor'"),
+        (("depth.min:=5.0", "depth.max:=2.0"), "nothing lies between"),
+        (("points.min_range:=5.0", "points.max_range:=5.0"), "nothing lies between"),
+        (("obstacles.max_height:=0.1",), "nothing lies between"),
+        (("grouping:=navigatoin",), "navigation"),
+    ],
+)
+def test_what_does_not_go_together_fails_the_check(declare, given, told):
+    _, parameters = declare(*given)
+
+    with pytest.raises(ParameterError, match=told):
+        parameters.check()
+
+
+def test_while_configured_what_does_not_go_together_is_refused(declare):
+    node, parameters = declare("depth.max:=5.0")
+    parameters.check()
+    parameters.locked = True
+
+    result = node.set_parameters([Parameter("depth.min", value=6.0)])[0]
+
+    assert not result.successful
+    assert "6.0 and 5.0" in result.reason
+    assert parameters["depth.min"] == 0.0
+
+
+def test_the_classes_of_a_grouping_can_be_named(declare):
+    node, parameters = declare("grouping:=navigation")
+    parameters.check()
+
+    assert node.set_parameters([Parameter("points.excluded_classes", value=["wall", "furniture"])])[0].successful
+    assert not node.set_parameters([Parameter("points.excluded_classes", value=["furnitur"])])[0].successful
 
 
 def test_a_foreign_parameter_is_none_of_our_business(declare):

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of a node: its subscriptions, its counts, its outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from joint_perception.engine import Stopwatch
+from joint_perception.ros.camera import Camera
+from joint_perception.ros.labels import meaning
+from joint_perception.ros.optional import nanoseconds
+from joint_perception.ros.publisher import OutputPublisher
+from joint_perception.ros.readings import reading_for
+from joint_perception.ros.statistics import Statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rclpy.lifecycle import LifecycleNode
+
+    from joint_perception.engine import Engine, Prediction, Reading
+    from joint_perception.ros.camera_frame import CameraFrame, Pair
+    from joint_perception.ros.labels import LabelMeaning
+    from joint_perception.ros.parameters import CameraSettings
+
+
+class Channel:
+    """One camera of a node.
+
+    Args:
+        node: Where its publishers and subscriptions live.
+        name: The camera's; empty: the only one.
+        settings: What holds for it.
+    """
+
+    def __init__(self, node: LifecycleNode, name: str, settings: CameraSettings) -> None:
+        self._node, self._settings = node, settings
+        self.name = name
+        self.statistics = Statistics(node.get_logger(), name)
+        self.publisher = OutputPublisher(node, name, settings, self.statistics)
+        self.camera: Camera | None = None
+        self._reported_out = 0
+
+    def subscribe(self, on_pair: Callable[[Pair], None]) -> None:
+        """Begin to hear the camera; `on_pair` gets, from the executor, each image with its camera_info."""
+        self.statistics.reset()
+        self._reported_out = 0
+        self.camera = Camera(self._node, self.name, self._settings, self.statistics, on_pair)
+
+    def unsubscribe(self) -> None:
+        """Hear the camera no more."""
+        if self.camera is not None:
+            self.camera.destroy()
+        self.camera = None
+
+    def destroy(self) -> None:
+        """Give up everything."""
+        self.unsubscribe()
+        self.publisher.destroy()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The resolved names of the topics that are heard."""
+        return self.camera.topics if self.camera is not None else ()
+
+    def silent_topics(self) -> list[str]:
+        """Those that nobody publishes."""
+        return self.camera.silent_topics() if self.camera is not None else []
+
+    def publish_meaning(self, engine: Engine) -> None:
+        """Latch what the label ids mean."""
+        self.publisher.publish_meaning(self._meaning(engine.reading(self._settings["domain"] or None)))
+
+    def reading(self, engine: Engine, taken: CameraFrame) -> Reading:
+        """How the network's outputs for a frame are read, by the parameters of this moment."""
+        return reading_for(engine, self._settings, taken.frame)
+
+    def publish(
+        self, taken: CameraFrame, reading: Reading, prediction: Prediction, seconds: Mapping[str, float]
+    ) -> None:
+        """Publish what is wanted of a frame, and count it.
+
+        Args:
+            taken: The frame.
+            reading: How the prediction was read.
+            prediction: Of the frame.
+            seconds: Time in the stages up to here.
+        """
+        stopwatch = Stopwatch()
+        self.publisher.publish(taken, prediction, self._meaning(reading), stopwatch)
+        stamp, now = nanoseconds(taken.header.stamp), self._node.get_clock().now().nanoseconds
+        latency = (now - stamp) * 1e-9 if stamp else float("nan")
+        self.statistics.published(taken.header, {**seconds, **stopwatch.seconds}, latency)
+        self.publisher.publish_stats(self.statistics.message())
+
+    def heartbeat(self) -> None:
+        """Publish statistics while no frame does."""
+        if self.statistics.frames_out == self._reported_out:
+            self.publisher.publish_stats(self.statistics.message())
+        self._reported_out = self.statistics.frames_out
+
+    def _meaning(self, reading: Reading) -> LabelMeaning:
+        return meaning(reading.domain, self._settings["grouping"])

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two clouds of a frame: all its points, and the obstacles among them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from joint_perception.geometry import (
+    Cloud,
+    CloudOptions,
+    ObstacleOptions,
+    Plane,
+    PointSet,
+    fit_ground,
+    make_cloud,
+    make_obstacles,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import numpy.typing as npt
+
+    from joint_perception.engine import Frame, Prediction
+    from joint_perception.geometry import Pinhole
+    from joint_perception.ros.labels import LabelMeaning
+    from joint_perception.ros.parameters import Settings
+
+
+class CloudMaker:
+    """Makes clouds as a camera's parameters say; they are read at each frame.
+
+    Args:
+        settings: Of the camera.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ground: Plane | None = None
+
+    def points(self, frame: Frame, prediction: Prediction, meaning: LabelMeaning) -> Cloud:
+        """The organised cloud, with published labels.
+
+        Args:
+            frame: With its camera.
+            prediction: Of it.
+            meaning: Of its labels.
+        """
+        settings = self._settings
+        colors = frame.image
+        if settings["points.color"] == "class":
+            colors = meaning.published.colorize(meaning.of(prediction.labels))
+        options = CloudOptions(
+            stride=settings["points.stride"],
+            min_range=settings["points.min_range"],
+            max_range=settings["points.max_range"] or math.inf,
+            edge_filter=settings["points.edge_filter"],
+        )
+        cloud = _cloud(colors, frame, prediction, meaning.class_ids(settings["points.excluded_classes"]), options)
+        meaning.relabel(cloud)
+        return cloud
+
+    def obstacles(self, frame: Frame, prediction: Prediction, meaning: LabelMeaning) -> PointSet:
+        """What stands on the ground, with published labels. Arguments as of `points`.
+
+        Where no ground can be estimated, the one last estimated holds; before there was one, heights are not tested.
+        """
+        settings = self._settings
+        floor = meaning.class_ids(settings["obstacles.floor_classes"])
+        excluded = meaning.class_ids(settings["obstacles.excluded_classes"])
+        options = CloudOptions(edge_filter=settings["points.edge_filter"])
+        cloud = _cloud(frame.image, frame, prediction, excluded, options)
+        found = make_obstacles(
+            cloud,
+            floor,
+            excluded,
+            self._ground_of(cloud, floor),
+            ObstacleOptions(
+                min_height=settings["obstacles.min_height"],
+                max_height=settings["obstacles.max_height"],
+                max_range=settings["obstacles.max_range"] or math.inf,
+                voxel_size=settings["obstacles.voxel_size"],
+            ),
+        )
+        meaning.relabel(found)
+        return found
+
+    def _ground_of(self, cloud: Cloud, floor: Collection[int]) -> Plane | None:
+        settings = self._settings
+        source = settings["obstacles.ground"]
+        if source == "none":
+            return None
+        if source == "given":
+            return Plane.from_mounting(settings["obstacles.camera_height"], settings["obstacles.camera_pitch"])
+        on_floor = np.isin(cloud.labels, list(floor)) & cloud.valid
+        self._ground = fit_ground(cloud.xyz[on_floor]) or self._ground
+        return self._ground
+
+
+def _cloud(
+    colors: npt.NDArray[np.uint8],
+    frame: Frame,
+    prediction: Prediction,
+    excluded: Collection[int],
+    options: CloudOptions,
+) -> Cloud:
+    camera: Pinhole | None = frame.camera
+    if camera is None:  # FrameMaker never hands out a frame without one
+        raise ValueError("a cloud needs the camera of its image")
+    return make_cloud(colors, prediction.labels, prediction.depth, prediction.confidence, camera, excluded, options)
