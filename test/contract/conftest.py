@@ -102,7 +102,12 @@ def far_sighted(tmp_path_factory):
 @pytest.fixture(scope="package")
 def stations(own_domain, far_sighted, tmp_path_factory):
     """Both nodes, started at once; ended when the last consumer is done."""
-    common = {"weights": str(far_sighted), "image_topic": ros_graph.IMAGE_TOPIC, "device": "cpu"}
+    common = {
+        "weights": str(far_sighted),
+        "image_topic": ros_graph.IMAGE_TOPIC,
+        "device": "cpu",
+        "depth.focal_correction": "off",  # the pictures' camera has another lens than KITTI's
+    }
     special = {
         "depth.encoding": "16UC1",
         "network.width": 128,
