@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from joint_perception.geometry.pinhole import CameraModelError, Pinhole
@@ -55,6 +54,8 @@ class Rectifier:
         width: int,
         height: int,
     ) -> None:
+        import cv2  # noqa: PLC0415 (whoever rectifies nothing needs no OpenCV)
+
         self._of = _key(model, d, k, r, p, width, height)
         model = model or "plumb_bob"
         if model not in _COEFFICIENTS:
@@ -114,6 +115,8 @@ class Rectifier:
                 f"image is {image.shape[1]}x{image.shape[0]} but the camera's are {self.valid.shape[1]}x"
                 f"{self.valid.shape[0]}"
             )
+        import cv2  # noqa: PLC0415
+
         return np.asarray(cv2.remap(image, *self._maps, cv2.INTER_LINEAR), dtype=np.uint8)
 
 

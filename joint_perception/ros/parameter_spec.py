@@ -76,8 +76,9 @@ class Spec:
             name=self.name,
             description=f"{self.description} {when}",
             additional_constraints=self._constraints(),
-            # A double that YAML writes as an integer must be declared so; check() sees to the type.
-            dynamic_typing=isinstance(self.default, float) or self.or_number,
+            # A double that YAML writes as an integer must be declared so, and so must an empty list, which ROS takes
+            # for one of bytes; check() sees to the type.
+            dynamic_typing=isinstance(self.default, float) or self.or_number or self.default == [],
         )
         if self.minimum is not None and self.maximum is not None and not isinstance(self.default, bool):
             if isinstance(self.default, int):

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import pytest
+import rclpy
 import ros_graph
+
+from joint_perception.ros.parameters import Parameters
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,3 +42,21 @@ def start_node(own_domain, tmp_path, checkpoints):
     yield start
     for process in processes:
         assert process.interrupt() == 0, process.log
+
+
+@pytest.fixture
+def declare(own_domain):
+    """Declare the table on a node that was given these parameters on its command line."""
+    contexts = []
+
+    def make(*given: str) -> tuple[rclpy.node.Node, Parameters]:
+        context = rclpy.Context()
+        context.init(args=["node", "--ros-args", *(word for value in given for word in ("-p", value))])
+        node = rclpy.create_node("joint_perception", context=context)
+        contexts.append((context, node))
+        return node, Parameters(node)
+
+    yield make
+    for context, node in contexts:
+        node.destroy_node()
+        context.try_shutdown()

@@ -18,6 +18,7 @@ from ament_index_python.packages import get_package_prefix, get_package_share_pa
 from builtin_interfaces.msg import Time
 from joint_perception.msg import ClassMap, PerceptionStats
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -95,6 +96,7 @@ class Graph:
         self.received: dict[str, list] = defaultdict(list)
         self.arrival: dict[str, list[float]] = defaultdict(list)
         self._subscriptions: dict[str, object] = {}
+        self._clients: dict[tuple[str, str], Client] = {}
         qos = QoSProfile(depth=5)  # reliable, as most camera drivers are
         self._images = self.node.create_publisher(Image, IMAGE_TOPIC, qos)
         self._infos = self.node.create_publisher(CameraInfo, INFO_TOPIC, qos)
@@ -190,14 +192,15 @@ class Graph:
         return str(self._call(GetState, "get_state", GetState.Request()).current_state.label)
 
     def _call(self, kind, name: str, request):
-        client = self.node.create_client(kind, f"{self.node_name}/{name}")
-        try:
+        # Kept: the other side learns of a new client later than this side of the service, and may answer too early.
+        client = self._clients.get((self.node_name, name))
+        if client is None:
+            client = self._clients[self.node_name, name] = self.node.create_client(kind, f"{self.node_name}/{name}")
             self.wait(client.service_is_ready, f"service {name}", START_S)
-            future = client.call_async(request)
-            self.wait(future.done, f"an answer of {name}", START_S)
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+            self.spin(0.1)
+        future = client.call_async(request)
+        self.wait(future.done, f"an answer of {name}", START_S)
+        return future.result()
 
     def call(self, kind, name: str, request):
         """Call a service of the node."""
