@@ -18,7 +18,6 @@ from ament_index_python.packages import get_package_prefix, get_package_share_pa
 from builtin_interfaces.msg import Time
 from joint_perception.msg import ClassMap, PerceptionStats
 from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -96,7 +95,7 @@ class Graph:
         self.received: dict[str, list] = defaultdict(list)
         self.arrival: dict[str, list[float]] = defaultdict(list)
         self._subscriptions: dict[str, object] = {}
-        self._clients: dict[tuple[str, str], Client] = {}
+        self._clients: dict[tuple[str, str], object] = {}
         qos = QoSProfile(depth=5)  # reliable, as most camera drivers are
         self._images = self.node.create_publisher(Image, IMAGE_TOPIC, qos)
         self._infos = self.node.create_publisher(CameraInfo, INFO_TOPIC, qos)
