@@ -14,9 +14,10 @@ from joint_perception.engine.preprocess import to_input
 from joint_perception.engine.reading import Reading
 from joint_perception.engine.stopwatch import Stopwatch
 from joint_perception.network import Outputs, load_network, resolve_weights
+from joint_perception.network.temperatures import read_temperatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from joint_perception.engine.frame import Frame, Prediction
     from joint_perception.network import JointNetwork
@@ -41,6 +42,7 @@ class Engine:
         network_size: (height, width) the image is resized to for the network; None: the image's own. Depth
             comes out as the network says it at that size: a `Reading` corrects it for another focal length.
         image_width: Width in pixels of the images the weights were trained on; None: of the domain's own.
+        temperatures: What the weights' confidence was calibrated to, by domain (see `network.temperatures`).
 
     Raises:
         EngineError: The device does not exist, the size is too small, or the domain does not fit the head.
@@ -53,6 +55,7 @@ class Engine:
         device: str = "auto",
         network_size: tuple[int, int] | None = None,
         image_width: int | None = None,
+        temperatures: Mapping[str, float] | None = None,
     ) -> None:
         if network_size is not None and min(network_size) < MIN_SIZE:
             raise EngineError(
@@ -68,6 +71,7 @@ class Engine:
         self.device = select_device(device)
         self.network_size = network_size
         self._image_width = image_width
+        self.temperatures = dict(temperatures or {})
         # Channels last: the layout that CPU and GPU convolutions want; no value changes its place.
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -96,7 +100,7 @@ class Engine:
             One prediction for each frame, in their order, each at its frame's size.
         """
         stopwatch = stopwatch or Stopwatch()
-        readings = readings if readings is not None else [Reading(self.domain)] * len(frames)
+        readings = readings if readings is not None else [self.reading()] * len(frames)
         predictions: dict[int, Prediction] = {}
         for indices in _groups(frames, lambda frame: self.network_size or frame.image.shape[:2]):
             with stopwatch.stage("preprocess"):
@@ -119,7 +123,8 @@ class Engine:
         Raises:
             DomainError: The head does not hold it.
         """
-        return Reading(get_domain(domain, self.network.num_classes) if domain else self.domain)
+        read = get_domain(domain, self.network.num_classes) if domain else self.domain
+        return Reading(read, temperature=self.temperatures.get(read.name, 1.0))
 
     def training_focal_length(self, domain: Domain) -> float | None:
         """Focal length in pixels of the camera whose metres the network speaks; None where it learnt from several."""
@@ -202,7 +207,10 @@ def load_engine(
     located = resolve_weights(weights)
     network = load_network(located.path)
     name = domain or located.domain or _domain_of(network.num_classes, weights)
-    return Engine(network, get_domain(name, network.num_classes), device, network_size, located.image_width)
+    temperatures = read_temperatures(located.path)
+    return Engine(
+        network, get_domain(name, network.num_classes), device, network_size, located.image_width, temperatures
+    )
 
 
 def _domain_of(num_classes: int, weights: str) -> str:

@@ -37,6 +37,8 @@ def to_predictions(outputs: Outputs, size: tuple[int, int], reading: Reading) ->
     first = domain.first_channel
     logits = _resize(outputs.segm[:, first : first + domain.num_classes], size)
     best, labels = logits.max(dim=1)
+    if reading.temperature != 1.0:  # after the labels: rounding must not make two logits equal
+        best, logits = best / reading.temperature, logits / reading.temperature
     # Probability of the greatest logit: exp(best) / sum exp, without the other N - 1 divisions.
     confidence = torch.exp(best - torch.logsumexp(logits, dim=1))
     # A NaN logit means that the network's sums overflowed: the label is arbitrary, and is trusted by nobody.

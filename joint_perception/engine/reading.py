@@ -22,21 +22,26 @@ class Reading:
         depth_range: Least and greatest depth in metres, after scaling, that count as measured; None: the
             domain's.
         min_confidence: Labels less probable than this become void, 255.
+        temperature: What the logits are divided by before they become a confidence: above 1 where the network is
+            surer than it is right. No label changes by it, but for `min_confidence`.
     """
 
     domain: Domain
     depth_scale: float = 1.0
     depth_range: tuple[float, float] | None = None
     min_confidence: float = 0.0
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what would turn every depth into nonsense.
+        """Refuse what would turn every depth, or every confidence, into nonsense.
 
         Raises:
-            ValueError: A scale that is not above zero, or a range that is none.
+            ValueError: A scale or a temperature that is not above zero, or a range that is none.
         """
         if not (math.isfinite(self.depth_scale) and self.depth_scale > 0):
             raise ValueError(f"depth scale is {self.depth_scale}; it must be above zero")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature is {self.temperature}; it must be above zero")
         low, high = self.limits
         if not 0 <= low < high:
             raise ValueError(f"depth range is {low} to {high} m; need 0 <= min < max")

@@ -83,3 +83,9 @@ def test_the_training_cameras_focal_length(engine):
     assert engine.training_focal_length(get_domain("nyud_kitti")) is None
     demo = load_engine("demo", "kitti", "cpu")
     assert demo.training_focal_length(demo.domain) == pytest.approx(721.5 * 320 / 1242)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_no_temperature(temperature):
+    with pytest.raises(ValueError, match="temperature is"):
+        Reading(KITTI, temperature=temperature)
