@@ -16,7 +16,13 @@ def requirements(name: str) -> list[str]:
     return own + [line for other in others for line in requirements(other)]
 
 
+def files(folder: str, pattern: str) -> tuple[str, list[str]]:
+    found = Path(__file__).parent.joinpath(folder).glob(pattern)
+    return f"share/joint_perception/{folder}", sorted(f"{folder}/{file.name}" for file in found)
+
+
 setup(
+    data_files=[files("msg", "*.msg"), files("config/groupings", "*.yaml")],
     install_requires=requirements("base") + requirements("opencv"),
     extras_require={name: requirements(name) for name in ("demo", "learn", "test")},
 )

@@ -14,7 +14,7 @@ from joint_perception.demo import names
 from joint_perception.demo.stamp_join import StampJoin
 from joint_perception.geometry import Cloud, make_cloud
 from joint_perception.geometry.cloud import FIELDS
-from joint_perception.ros.messages import pinhole_from_camera_info
+from joint_perception.pipeline.camera_info import pinhole_from_camera_info
 from joint_perception.ros.optional import nanoseconds
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from rclpy.event_handler import SubscriptionEventCallbacks
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from joint_perception.pipeline.compressed import SUFFIX
 from joint_perception.ros import qos
 from joint_perception.ros.camera_frame import CameraFrame, FrameMaker, Pair
-from joint_perception.ros.compressed import SUFFIX
 from joint_perception.ros.optional import make_pairing, nanoseconds
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
 
-    from joint_perception.ros.parameters import CameraSettings
+    from joint_perception.pipeline.settings import CameraSettings
     from joint_perception.ros.statistics import Statistics
 
 CAMERA_INFO = "camera_info"

@@ -9,18 +9,18 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from joint_perception.engine import Frame
 from joint_perception.geometry import CameraModelError, is_distorted
-from joint_perception.ros import compressed
-from joint_perception.ros.errors import FrameError
-from joint_perception.ros.messages import camera_info_for, pinhole_from_camera_info
+from joint_perception.pipeline import compressed
+from joint_perception.pipeline.camera_info import camera_info_for, pinhole_from_camera_info
+from joint_perception.pipeline.errors import FrameError
+from joint_perception.pipeline.rectification import Rectification
 from joint_perception.ros.optional import make_decoder
-from joint_perception.ros.rectification import Rectification
 
 if TYPE_CHECKING:
     from typing import Any
 
     from std_msgs.msg import Header
 
-    from joint_perception.ros.parameters import Settings
+    from joint_perception.pipeline.settings import Settings
 
 
 class Pair(NamedTuple):

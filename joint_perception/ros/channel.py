@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from joint_perception.engine import Stopwatch
+from joint_perception.pipeline.labels import meaning
+from joint_perception.pipeline.readings import reading_for
 from joint_perception.ros.camera import Camera
-from joint_perception.ros.labels import meaning
 from joint_perception.ros.optional import nanoseconds
 from joint_perception.ros.publisher import OutputPublisher
-from joint_perception.ros.readings import reading_for
 from joint_perception.ros.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleNode
 
     from joint_perception.engine import Engine, Prediction, Reading
+    from joint_perception.pipeline.labels import LabelMeaning
+    from joint_perception.pipeline.settings import CameraSettings
     from joint_perception.ros.camera_frame import CameraFrame, Pair
-    from joint_perception.ros.labels import LabelMeaning
-    from joint_perception.ros.parameters import CameraSettings
 
 
 class Channel:

@@ -16,9 +16,9 @@ from std_srvs.srv import SetBool, Trigger
 from joint_perception.domains import DomainError
 from joint_perception.engine import Engine, EngineError, Frame, load_engine
 from joint_perception.network import CheckpointError, WeightsError
+from joint_perception.pipeline.errors import ParameterError
 from joint_perception.ros.cameras import NewestOfEach, NewestSet
 from joint_perception.ros.channel import Channel
-from joint_perception.ros.errors import ParameterError
 from joint_perception.ros.parameters import Parameters
 from joint_perception.ros.silence import Silence
 from joint_perception.ros.worker import Worker

@@ -15,8 +15,8 @@ import numpy as np
 from rclpy.logging import get_logger
 from sensor_msgs.msg import CameraInfo, Image
 
-from joint_perception.ros import images
-from joint_perception.ros.errors import FrameError
+from joint_perception.pipeline import images
+from joint_perception.pipeline.errors import FrameError
 from joint_perception.ros.messages import to_bytes
 
 if TYPE_CHECKING:

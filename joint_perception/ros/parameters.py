@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from joint_perception.domains import DOMAINS, DomainError
-from joint_perception.ros.errors import ParameterError
-from joint_perception.ros.groupings import load_grouping
-from joint_perception.ros.parameter_table import BY_NAME, PARAMETERS, PER_CAMERA
+from joint_perception.pipeline.errors import ParameterError
+from joint_perception.pipeline.groupings import load_grouping
+from joint_perception.pipeline.parameter_table import BY_NAME, PARAMETERS, PER_CAMERA
+from joint_perception.pipeline.settings import CameraSettings
+from joint_perception.ros.descriptors import descriptor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
-    from joint_perception.ros.parameter_spec import Spec
+    from joint_perception.pipeline.parameter_spec import Spec
 
 # Parameters that rclpy declares itself.
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
@@ -32,12 +34,6 @@ _HEIGHTS = ("obstacles.min_height", "obstacles.max_height")
 _CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = frozenset(name.partition(".")[0] for name in BY_NAME) | {"qos_overrides"}
 _CLASS_NAMES = frozenset(name for domain in DOMAINS.values() for name in domain.class_names)
-
-
-class Settings(Protocol):
-    """The present values of parameters by their names in the table."""
-
-    def __getitem__(self, name: str) -> Any: ...
 
 
 class Parameters:
@@ -110,7 +106,7 @@ class Parameters:
             for name in PER_CAMERA:
                 own = f"{camera}.{name}"
                 if own not in self._values:
-                    descriptor = BY_NAME[name].descriptor()
+                    descriptor = descriptor_of(BY_NAME[name])
                     descriptor.name, descriptor.dynamic_typing = own, True
                     descriptor.description += f" Camera {camera!r} alone; while it is not set, {name} holds."
                     descriptor.integer_range, descriptor.floating_point_range = [], []
@@ -169,27 +165,6 @@ class Parameters:
         return SetParametersResult(successful=True)
 
 
-class CameraSettings:
-    """What holds for one camera.
-
-    Args:
-        values: All values, by parameter name.
-        camera: The camera's name; empty: the only one.
-    """
-
-    def __init__(self, values: Mapping[str, Any], camera: str) -> None:
-        self._values, self._camera = values, camera
-
-    def __getitem__(self, name: str) -> Any:
-        """The camera's own value, else the common one."""
-        own = self.own(name)
-        return self._values[name] if own is None else own
-
-    def own(self, name: str) -> Any:
-        """The camera's own value; None where it has none."""
-        return self._values.get(f"{self._camera}.{name}") if self._camera else None
-
-
 def _check_camera_name(camera: str, cameras: tuple[str, ...]) -> None:
     if camera and not _CAMERA_NAME.fullmatch(camera):
         raise ParameterError(f"parameter 'cameras' names {camera!r}; a name has letters, digits and _, a letter first")
@@ -229,9 +204,9 @@ def _check_classes(name: str, classes: Iterable[str], grouping: Any) -> None:
 
 def _declare(node: Node, spec: Spec) -> Any:
     try:
-        value = node.declare_parameter(spec.name, spec.default, spec.descriptor()).value
+        value = node.declare_parameter(spec.name, spec.default, descriptor_of(spec)).value
     except (InvalidParameterTypeException, InvalidParameterValueException):
-        node.declare_parameter(spec.name, spec.default, spec.descriptor(), ignore_override=True)
+        node.declare_parameter(spec.name, spec.default, descriptor_of(spec), ignore_override=True)
         return node._parameter_overrides[spec.name].value  # noqa: SLF001 (declaring hands over valid ones only)
     # ROS hands on an empty list, which has elements of no type, as no value.
     return [] if value is None and isinstance(spec.default, list) else value

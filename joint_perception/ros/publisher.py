@@ -13,8 +13,8 @@ from joint_perception.domains.domain import VOID_ID
 from joint_perception.domains.overlay import overlay
 from joint_perception.geometry import normals_from_depth
 from joint_perception.msg import ClassMap, PerceptionStats
+from joint_perception.pipeline.clouds import CloudMaker
 from joint_perception.ros import qos
-from joint_perception.ros.clouds import CloudMaker
 from joint_perception.ros.label_info import label_info_message, label_info_type
 from joint_perception.ros.messages import (
     class_map_message,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleNode
 
     from joint_perception.engine import Prediction, Stopwatch
+    from joint_perception.pipeline.labels import LabelMeaning
+    from joint_perception.pipeline.settings import Settings
     from joint_perception.ros.camera_frame import CameraFrame
-    from joint_perception.ros.labels import LabelMeaning
-    from joint_perception.ros.parameters import Settings
     from joint_perception.ros.statistics import Statistics
 
 # Topic, type, QoS. Those of the first group need the network; the second is known without it.

@@ -6,13 +6,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from joint_perception.ros.parameter_table import PARAMETERS
+from joint_perception.pipeline.parameter_table import PARAMETERS
 
 if TYPE_CHECKING:
-    from joint_perception.ros.parameter_spec import Spec
+    from joint_perception.pipeline.parameter_spec import Spec
 
 _HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
-<!-- Written by `python -m joint_perception.ros.reference`; change joint_perception/ros/parameter_table.py instead. -->
+<!-- Written by `python -m joint_perception.ros.reference`; change pipeline/parameter_table.py instead. -->
 # Parameters
 
 A *live* parameter can be set at any time and takes effect from the next frame on. The others are read when the node is

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from joint_perception.engine import Stopwatch
-from joint_perception.ros.errors import FrameError
+from joint_perception.pipeline.errors import FrameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

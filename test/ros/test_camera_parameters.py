@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from rclpy.parameter import Parameter
 
-from joint_perception.ros.errors import ParameterError
-from joint_perception.ros.parameter_table import BY_NAME, PER_CAMERA
+from joint_perception.pipeline.errors import ParameterError
+from joint_perception.pipeline.parameter_table import BY_NAME, PER_CAMERA
 
 
 def test_one_camera_has_no_name(declare):

@@ -12,8 +12,8 @@ import pytest
 from ros_graph import picture
 from sensor_msgs.msg import CompressedImage
 
-from joint_perception.ros.compressed import to_rgb
-from joint_perception.ros.errors import FrameError
+from joint_perception.pipeline.compressed import to_rgb
+from joint_perception.pipeline.errors import FrameError
 
 
 def message(data: bytes, form: str = "rgb8; jpeg compressed bgr8") -> CompressedImage:

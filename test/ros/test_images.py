@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image
 
-from joint_perception.ros.errors import FrameError
-from joint_perception.ros.images import ENCODINGS, pixels, to_rgb
+from joint_perception.pipeline.errors import FrameError
+from joint_perception.pipeline.images import ENCODINGS, pixels, to_rgb
 
 CAUSES = {"unknown_encoding", "zero_size", "wrong_step", "truncated_data", "odd_width"}
 COLOR = ["rgb8", "bgr8", "rgba8", "bgra8", "8UC3"]

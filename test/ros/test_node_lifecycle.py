@@ -11,7 +11,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from ros_graph import camera_info, image_message, now, picture
 
-from joint_perception.ros.parameter_table import PARAMETERS
+from joint_perception.pipeline.parameter_table import PARAMETERS
 
 WIDTH, HEIGHT = 96, 64
 

@@ -12,8 +12,9 @@ from encoded_pictures import BAYER, encode, message_of, paired, ramp
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from joint_perception.ros import images, optional
-from joint_perception.ros.errors import FrameError
+from joint_perception.pipeline import images
+from joint_perception.pipeline.errors import FrameError
+from joint_perception.ros import optional
 
 HAS_CV_BRIDGE = optional.present("cv_bridge")
 HAS_MESSAGE_FILTERS = optional.present("message_filters")

@@ -11,8 +11,9 @@ from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
 
 from joint_perception.domains import DOMAINS
-from joint_perception.ros.errors import ParameterError
-from joint_perception.ros.parameter_table import BY_NAME, PARAMETERS
+from joint_perception.pipeline.errors import ParameterError
+from joint_perception.pipeline.parameter_table import BY_NAME, PARAMETERS
+from joint_perception.ros.descriptors import descriptor_of
 from joint_perception.ros.parameters import unknown_overrides
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -30,8 +31,8 @@ def test_every_default_passes_its_own_check_and_is_described(spec):
     assert spec.check(spec.default) == spec.default
     assert type(spec.check(spec.default)) is type(spec.default)
     assert spec.description.endswith(".")
-    assert spec.description in spec.descriptor().description
-    assert spec.descriptor().name == spec.name
+    assert spec.description in descriptor_of(spec).description
+    assert descriptor_of(spec).name == spec.name
 
 
 @pytest.mark.parametrize(

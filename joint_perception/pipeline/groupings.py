@@ -7,10 +7,10 @@ import functools
 from pathlib import Path
 
 import yaml
-from ament_index_python.packages import get_package_share_path
 
 from joint_perception.domains import DomainError
 from joint_perception.domains.grouping import Grouping
+from joint_perception.pipeline.share import share_folder
 
 
 def load_grouping(name_or_path: str) -> Grouping:
@@ -22,7 +22,7 @@ def load_grouping(name_or_path: str) -> Grouping:
     Raises:
         DomainError: There is no such file, or it says what cannot be.
     """
-    folder = get_package_share_path("joint_perception") / "config" / "groupings"
+    folder = share_folder("config/groupings")
     is_path = "/" in name_or_path or Path(name_or_path).suffix
     path = Path(name_or_path).expanduser() if is_path else folder / f"{name_or_path}.yaml"
     try:

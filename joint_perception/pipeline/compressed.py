@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from joint_perception.ros.errors import FrameError
+from joint_perception.pipeline.errors import FrameError
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from joint_perception.domains import DOMAINS
-from joint_perception.ros.parameter_spec import Spec
+from joint_perception.pipeline.parameter_spec import Spec
 
 _FAR = 1e4  # metres; farther than any camera measures
 

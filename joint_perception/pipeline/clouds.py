@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from joint_perception.engine import Frame, Prediction
     from joint_perception.geometry import Pinhole
-    from joint_perception.ros.labels import LabelMeaning
-    from joint_perception.ros.parameters import Settings
+    from joint_perception.pipeline.labels import LabelMeaning
+    from joint_perception.pipeline.settings import Settings
 
 
 class CloudMaker:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a parameter is: its type, its values, and what `ros2 param describe` tells of it."""
+"""What a parameter is: its type and its values."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
-from joint_perception.ros.errors import ParameterError
+from joint_perception.pipeline.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -68,29 +66,3 @@ class Spec:
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             raise ParameterError(f"parameter {self.name!r} is {value!r}; it must lie in {low} to {high}")
         return value
-
-    def descriptor(self) -> ParameterDescriptor:
-        """What `ros2 param describe` tells."""
-        when = "Takes effect from the next frame on." if self.live else "Read when the node is configured."
-        descriptor = ParameterDescriptor(
-            name=self.name,
-            description=f"{self.description} {when}",
-            additional_constraints=self._constraints(),
-            # A double that YAML writes as an integer must be declared so, and so must an empty list, which ROS takes
-            # for one of bytes; check() sees to the type.
-            dynamic_typing=isinstance(self.default, float) or self.or_number or self.default == [],
-        )
-        if self.minimum is not None and self.maximum is not None and not isinstance(self.default, bool):
-            if isinstance(self.default, int):
-                descriptor.integer_range = [
-                    IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum), step=1)
-                ]
-            else:
-                descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=self.minimum, to_value=self.maximum, step=0.0)
-                ]
-        return descriptor
-
-    def _constraints(self) -> str:
-        number = ", or a number above zero" if self.or_number else ""
-        return f"One of: {', '.join(map(repr, self.choices))}{number}" if self.choices else ""

@@ -11,7 +11,7 @@ from joint_perception.geometry import focal_factor
 if TYPE_CHECKING:
     from joint_perception.domains import Domain
     from joint_perception.engine import Engine, Frame, Reading
-    from joint_perception.ros.parameters import Settings
+    from joint_perception.pipeline.settings import Settings
 
 
 def reading_for(engine: Engine, settings: Settings, frame: Frame) -> Reading:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from joint_perception.ros.errors import FrameError
+from joint_perception.pipeline.errors import FrameError
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import Image

@@ -7,7 +7,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from joint_perception.geometry import Rectifier
-from joint_perception.ros.messages import camera_matrices
+from joint_perception.pipeline.camera_info import camera_matrices, no_roi
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class Rectification:
         told = copy.copy(info)
         told.width, told.height = width, height
         told.binning_x = told.binning_y = 0
-        told.roi = type(info.roi)()
+        told.roi = no_roi(info.roi)
         told.distortion_model, told.d = "plumb_bob", [0.0] * 5
         told.k = [p[0], p[1], p[2], p[4], p[5], p[6], p[8], p[9], p[10]]
         told.r, told.p = _IDENTITY, p

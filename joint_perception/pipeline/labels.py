@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from joint_perception.ros.groupings import load_grouping
+from joint_perception.pipeline.groupings import load_grouping
 
 if TYPE_CHECKING:
     from collections.abc import Collection
