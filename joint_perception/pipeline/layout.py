@@ -106,7 +106,8 @@ def depth_pixels(depth: npt.NDArray[np.float32], encoding: str) -> npt.NDArray[A
 
 def confidence_pixels(confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """(H, W) float32 probabilities 0..1 as 0..255, rounded."""
-    return np.rint(confidence * np.float32(255)).astype(np.uint8)
+    rounded: npt.NDArray[np.float32] = np.rint(confidence * np.float32(255))
+    return rounded.astype(np.uint8)
 
 
 def cloud_layout(cloud: Cloud | PointSet) -> CloudLayout:
