@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frame in, prediction out, on a device."""
 
+from joint_perception.engine.backoff import Backoff, DeviceLostError, OutOfMemoryError
 from joint_perception.engine.engine import Engine, EngineError, load_engine
 from joint_perception.engine.frame import Frame, Prediction
 from joint_perception.engine.reading import Reading
 from joint_perception.engine.stopwatch import Stopwatch
 
-__all__ = ["Engine", "EngineError", "Frame", "Prediction", "Reading", "Stopwatch", "load_engine"]
+__all__ = [
+    "Backoff",
+    "DeviceLostError",
+    "Engine",
+    "EngineError",
+    "Frame",
+    "OutOfMemoryError",
+    "Prediction",
+    "Reading",
+    "Stopwatch",
+    "load_engine",
+]

@@ -22,6 +22,12 @@ PARAMETERS: tuple[Spec, ...] = (
     ),
     Spec("device", default="auto", description="Where the network runs: auto, cpu, cuda or cuda:N."),
     Spec(
+        "cpu_fallback",
+        default=True,
+        description="Let the CPU take over, far slower, when the device is lost or has no memory for one frame; false: "
+        "frames are dropped for want of memory, and a lost device ends the process with exit status 70.",
+    ),
+    Spec(
         "network.width",
         default=0,
         description="Width in pixels the image is resized to for the network; 0, with height 0: the image's own. "
@@ -333,6 +339,25 @@ PARAMETERS: tuple[Spec, ...] = (
         minimum=0.0,
         maximum=100.0,
         per_camera=True,
+    ),
+    # --- the worker ---
+    Spec(
+        "watchdog.timeout",
+        default=30.0,
+        description="Seconds that a frame may spend in one stage (decode, network, publish, ...); after that the "
+        "worker counts as stuck, is reported and restarted. 0: never. Longer than the first frame of a new size takes.",
+        live=True,
+        minimum=0.0,
+        maximum=3600.0,
+    ),
+    Spec(
+        "watchdog.max_stuck",
+        default=3,
+        description="Workers given up that may be stuck at once, each with its memory; one more ends the process with "
+        "exit status 70, for its supervisor to start it anew.",
+        live=True,
+        minimum=0,
+        maximum=100,
     ),
     # --- diagnostics ---
     Spec(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from joint_perception.engine import Stopwatch
 from joint_perception.pipeline.labels import meaning
 from joint_perception.pipeline.readings import reading_for
 from joint_perception.ros.camera import Camera
@@ -14,11 +13,11 @@ from joint_perception.ros.publisher import OutputPublisher
 from joint_perception.ros.statistics import Statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rclpy.lifecycle import LifecycleNode
 
-    from joint_perception.engine import Engine, Prediction, Reading
+    from joint_perception.engine import Engine, Prediction, Reading, Stopwatch
     from joint_perception.pipeline.labels import LabelMeaning
     from joint_perception.pipeline.settings import CameraSettings
     from joint_perception.ros.camera_frame import CameraFrame, Pair
@@ -75,22 +74,27 @@ class Channel:
         """How the network's outputs for a frame are read, by the parameters of this moment."""
         return reading_for(engine, self._settings, taken.frame)
 
-    def publish(
-        self, taken: CameraFrame, reading: Reading, prediction: Prediction, seconds: Mapping[str, float]
-    ) -> None:
-        """Publish what is wanted of a frame, and count it.
+    def publish(self, taken: CameraFrame, reading: Reading, prediction: Prediction, stopwatch: Stopwatch) -> None:
+        """Publish what is wanted of a frame.
 
         Args:
             taken: The frame.
             reading: How the prediction was read.
             prediction: Of the frame.
-            seconds: Time in the stages up to here.
+            stopwatch: Gets the time of the stages `cloud` and `publish`.
         """
-        stopwatch = Stopwatch()
         self.publisher.publish(taken, prediction, self._meaning(reading), stopwatch)
+
+    def count(self, taken: CameraFrame, stopwatch: Stopwatch) -> None:
+        """Count a frame that was published, and publish the statistics.
+
+        Args:
+            taken: The frame.
+            stopwatch: Time in all its stages.
+        """
         stamp, now = nanoseconds(taken.header.stamp), self._node.get_clock().now().nanoseconds
         latency = (now - stamp) * 1e-9 if stamp else float("nan")
-        self.statistics.published(taken.header, {**seconds, **stopwatch.seconds}, latency)
+        self.statistics.published(taken.header, stopwatch.seconds, latency)
         self.publisher.publish_stats(self.statistics.message())
 
     def heartbeat(self) -> None:

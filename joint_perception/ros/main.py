@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line, program name first, with `--ros-args`; None: this process's own.
 
     Returns:
-        Exit status: 0 after an interrupt.
+        Exit status: 0 after an interrupt, 70 when the node gave up; see docs/reliability.md.
     """
     rclpy.init(args=list(arguments) if arguments is not None else sys.argv)
     node = None
@@ -37,4 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    if node is not None and node.threads_left:
+        # They are in the midst of the device's or DDS's code, and the interpreter would free what they use.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(node.exit_status)
+    return node.exit_status if node is not None else 0

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import SetBool, Trigger
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 NODE_NAME = "joint_perception"
 _CONFIGURATION_ERRORS = (ParameterError, WeightsError, CheckpointError, DomainError, EngineError)
 _WARM_UP_SIZE = (480, 640)
+_WATCH_PERIOD_S = 0.25
 
 
 class PerceptionNode(LifecycleNode):
@@ -39,6 +42,11 @@ class PerceptionNode(LifecycleNode):
 
     Args:
         **options: As rclpy.node.Node takes them (`namespace`, `parameter_overrides`, `context`, ...).
+
+    Attributes:
+        exit_status: What the process should end with: 0, or 70 (EX_SOFTWARE) when the node gave up and shut its
+            context down.
+        threads_left: Whether threads are stuck that the end of the interpreter would wait for, or trip over.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -51,9 +59,15 @@ class PerceptionNode(LifecycleNode):
         self._worker: Worker | None = None
         self._enabled = True
         self._silence = Silence(self.get_logger())
+        self.exit_status, self.threads_left = 0, False
         self._refuse_impossible_transitions()
-        self._heartbeat = self.create_timer(1.0, self._on_heartbeat)
-        self._autostart = self.create_timer(0.0, self._on_autostart) if self._settings["autostart"] else None
+        # Not the node's clock: with use_sim_time that stands still until /clock comes, and jumps with a bag.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._heartbeat = self.create_timer(1.0, self._on_heartbeat, clock=steady)
+        self._watch = self.create_timer(_WATCH_PERIOD_S, self._on_watch, clock=steady)
+        self._autostart = None
+        if self._settings["autostart"]:
+            self._autostart = self.create_timer(0.0, self._on_autostart, clock=steady)
         self.create_service(SetBool, "~/set_enabled", self._on_set_enabled)
         self.create_service(Trigger, "~/reload", self._on_reload)
 
@@ -124,11 +138,11 @@ class PerceptionNode(LifecycleNode):
             f"({engine.domain.num_classes} classes), device {engine.device}, in {time.perf_counter() - start:.1f} s"
         )
 
-    def _load(self) -> Engine:
+    def _load(self, device: str | None = None) -> Engine:
         engine = load_engine(
             self._settings["weights"],
             self._settings["domain"],
-            self._settings["device"],
+            device or self._settings["device"],
             self._settings.network_size(),
         )
         for name in self._settings.cameras:
@@ -147,7 +161,7 @@ class PerceptionNode(LifecycleNode):
         if self._engine is None:
             raise ParameterError("the node is not configured; configure it first")
         self._silence.reset()
-        self._worker = worker = Worker(self, self._engine, self._channels)
+        self._worker = worker = Worker(self, self._engine, self._channels, self._load, self._on_engine)
         worker.enabled = self._enabled
         statistics = [channel.statistics for channel in self._channels]
         newest: NewestOfEach | NewestSet = NewestOfEach(statistics, worker.notify)
@@ -163,8 +177,8 @@ class PerceptionNode(LifecycleNode):
         self.get_logger().info(f"active: subscribed to {topics}; publishing {self.get_fully_qualified_name()}/*")
 
     def _deactivate(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
+        if self._worker is not None and not self._worker.stop():
+            self.threads_left = True
         for channel in self._channels:
             channel.unsubscribe()
         self._worker = None
@@ -228,6 +242,23 @@ class PerceptionNode(LifecycleNode):
         for channel in self._channels:
             channel.heartbeat()
         self._silence.check(topic for channel in self._channels for topic in channel.silent_topics())
+
+    def _on_watch(self) -> None:
+        if self._worker is None:
+            return
+        fatal = self._worker.watch(self._settings["watchdog.timeout"], self._settings["watchdog.max_stuck"])
+        if fatal:
+            self.exit_status, self.threads_left = os.EX_SOFTWARE, True
+            self.get_logger().fatal(f"{fatal}; it ends with exit status {self.exit_status}")
+            self.context.try_shutdown()
+
+    @property
+    def cpu_fallback(self) -> bool:
+        """Whether the CPU may take over from a device that is lost, or has no memory for one frame."""
+        return bool(self._settings["cpu_fallback"])
+
+    def _on_engine(self, engine: Engine) -> None:
+        self._engine = engine  # the one before is freed, and with it its memory
 
     def _refuse_impossible_transitions(self) -> None:
         # rclpy raises out of its service callback, and so out of spin(), when a transition is asked for that

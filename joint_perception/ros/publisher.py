@@ -23,6 +23,7 @@ from joint_perception.ros.messages import (
     depth_message,
     image_message,
 )
+from joint_perception.ros.watchdog import check_wanted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,6 +163,7 @@ class OutputPublisher:
         return normals_from_depth(prediction.depth, camera)
 
     def _publish(self, topic: str, message: Any) -> None:
+        check_wanted()  # a thread that was stuck meanwhile has nothing to say any more
         self._publishers[topic].publish(message)
 
     def _advertise(self, topic: str, kind: type, profile: Any) -> Any:
