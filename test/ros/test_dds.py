@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Fast DDS profile: named unless the user has one, well-formed, and in force."""
+"""The DDS profiles: named unless the user has one, well-formed, and in force."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ from pathlib import Path
 import pytest
 from ament_index_python.packages import get_package_share_path
 
-from joint_perception.ros.dds import FAST_DDS_2, FAST_DDS_3, profile_environment, use_profile
+from joint_perception.ros.dds import (
+    CYCLONE_DDS,
+    FAST_DDS_2,
+    FAST_DDS_3,
+    FAST_DDS_TRANSPORTS,
+    middleware_of,
+    profile_environment,
+    use_profile,
+)
 
 PROFILE = Path(__file__).parents[2] / "config" / "dds" / "fastdds.xml"
+CYCLONE_PROFILE = PROFILE.with_name("cyclonedds.xml")
 NAMESPACE = "{http://www.eprosima.com}"
 VARIABLES = (FAST_DDS_2, FAST_DDS_3)
 
@@ -45,14 +54,43 @@ def test_the_profile_is_named_for_the_generation_of_fast_dds_that_is_there(tmp_p
     assert profile_environment(tmp_path, environment) == {variable: str(tmp_path / "config" / "dds" / "fastdds.xml")}
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
+CYCLONE = {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}
+
+
+@pytest.mark.parametrize("variable", [*VARIABLES, FAST_DDS_TRANSPORTS])
 def test_a_profile_of_the_users_is_left_alone(tmp_path, variable):
     assert profile_environment(tmp_path, {variable: "/etc/own.xml"}) == {}
+    assert profile_environment(tmp_path, {CYCLONE_DDS: "<CycloneDDS/>", **CYCLONE}) == {}
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_a_variable_set_to_nothing_is_no_profile(tmp_path, variable):
     assert profile_environment(tmp_path, {variable: ""})
+    assert profile_environment(tmp_path, {CYCLONE_DDS: "", **CYCLONE})
+
+
+def test_the_profile_is_that_of_the_middleware_in_use(tmp_path):
+    (uri,) = profile_environment(tmp_path, CYCLONE).values()
+    assert uri == f"file://{tmp_path}/config/dds/cyclonedds.xml"
+    assert list(profile_environment(tmp_path, {"RMW_IMPLEMENTATION": "rmw_fastrtps_dynamic_cpp"})) == [FAST_DDS_2]
+    assert profile_environment(tmp_path, {"RMW_IMPLEMENTATION": "rmw_zenoh_cpp"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("installed", "loaded"),
+    [
+        (("rmw_cyclonedds_cpp",), "rmw_cyclonedds_cpp"),
+        (("rmw_cyclonedds_cpp", "rmw_fastrtps_cpp"), "rmw_fastrtps_cpp"),
+        ((), "rmw_fastrtps_cpp"),
+    ],
+)
+def test_without_a_choice_the_middleware_is_the_default_or_the_only_one(tmp_path, installed, loaded):
+    index = tmp_path / "share" / "ament_index" / "resource_index" / "rmw_typesupport"
+    index.mkdir(parents=True)
+    for name in installed:
+        (index / name).touch()
+
+    assert middleware_of({"AMENT_PREFIX_PATH": str(tmp_path)}) == loaded
 
 
 def test_this_process_gets_it(tmp_path, monkeypatch):
@@ -64,10 +102,24 @@ def test_this_process_gets_it(tmp_path, monkeypatch):
     assert [os.environ[v] for v in VARIABLES if os.environ[v]] == [str(tmp_path / "config" / "dds" / "fastdds.xml")]
 
 
-def test_the_profile_is_installed():
-    installed = get_package_share_path("joint_perception") / "config" / "dds" / "fastdds.xml"
+@pytest.mark.parametrize("profile", [PROFILE, CYCLONE_PROFILE], ids=lambda path: path.stem)
+def test_the_profile_is_installed(profile):
+    installed = get_package_share_path("joint_perception") / "config" / "dds" / profile.name
 
-    assert installed.read_bytes() == PROFILE.read_bytes()
+    assert installed.read_bytes() == profile.read_bytes()
+
+
+def test_the_cyclone_profile_holds_the_settings_that_big_messages_need():
+    """Which elements there are and how they nest: Cyclone DDS' docs/manual/config.rst; it refuses any other."""
+    root = ET.parse(CYCLONE_PROFILE).getroot()
+    namespace = {"c": "https://cdds.io/config"}
+
+    assert root.tag == "{https://cdds.io/config}CycloneDDS"
+    assert root.find("c:Domain", namespace).get("Id") == "any"
+    assert root.findtext("c:Domain/c:General/c:MaxMessageSize", namespaces=namespace) == "65500B"
+    buffer = root.find("c:Domain/c:Internal/c:SocketReceiveBufferSize", namespace)
+    # A least size that the kernel does not grant would keep every node of ours from starting.
+    assert buffer.attrib == {"min": "default", "max": "64MiB"}
 
 
 def test_the_profile_uses_the_transports_that_it_describes():
