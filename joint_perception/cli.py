@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import joint_perception
 from joint_perception.demo import command as demo_command
 from joint_perception.offline import (
+    calibrate_confidence_command,
     distill_command,
     evaluate_command,
     experiment_command,
     infer_command,
+    robustness_command,
     train_command,
     weights_command,
 )
@@ -28,6 +30,8 @@ COMMANDS = (
     demo_command,
     infer_command,
     evaluate_command,
+    robustness_command,
+    calibrate_confidence_command,
     train_command,
     distill_command,
     experiment_command,

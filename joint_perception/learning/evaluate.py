@@ -15,6 +15,7 @@ from tqdm import tqdm
 from joint_perception.domains import DomainError
 from joint_perception.domains.domain import VOID_ID
 from joint_perception.engine import Frame
+from joint_perception.learning.confidence import ConfidenceMetric, ConfidenceScores
 from joint_perception.learning.datasets import DatasetError
 from joint_perception.learning.metrics import (
     MIN_DEPTH_M,
@@ -108,6 +109,8 @@ class Evaluation:
         segmentation: None where the data set has no labels.
         depth: None where it has no depth.
         normals: None where it, or the network, has no normals.
+        confidence: None where the data set has no labels.
+        temperature: What the confidence was calibrated to; 1 where it was not.
         protocol: By what.
     """
 
@@ -117,6 +120,8 @@ class Evaluation:
     segmentation: SegmentationScores | None
     depth: DepthScores | None
     normals: NormalScores | None
+    confidence: ConfidenceScores | None
+    temperature: float
     protocol: Protocol
 
     def to_json(self) -> dict[str, Any]:
@@ -137,6 +142,9 @@ class Evaluation:
             **{key: _number(depth[key]) for key in DEPTH_FIGURES},
             "depth_coverage": _number(depth.get("coverage")),
             "normals": None if self.normals is None else {k: _number(v) for k, v in asdict(self.normals).items()},
+            "ece": None if self.confidence is None else self.confidence.ece,
+            "mean_confidence": None if self.confidence is None else self.confidence.mean,
+            "temperature": self.temperature,
             "protocol": asdict(self.protocol),
         }
 
@@ -184,6 +192,7 @@ def evaluate(
     labels = SegmentationMetric(engine.domain.num_classes, device)
     depth = DepthMetric(cap, _crop_name(crop, dataset.name), device)
     normals = NormalMetric(device)
+    confidence = ConfidenceMetric(device)
 
     measuring = _without_range(engine)
     count = len(dataset) if limit is None else min(limit, len(dataset))
@@ -191,7 +200,7 @@ def evaluate(
         for samples in _batches(dataset, count, batch):
             predictions = measuring.predict([Frame(sample.image) for sample in samples])
             for sample, prediction in zip(samples, predictions, strict=True):
-                _add(sample, prediction, to_engine, labels, depth, normals)
+                _add(sample, prediction, to_engine, labels, depth, normals, confidence)
             bar.update(len(samples))
 
     segmentation = labels.scores()
@@ -200,7 +209,17 @@ def evaluate(
         segmentation = replace(segmentation, iou=tuple(segmentation.iou[i] for i in order))
     protocol = _protocol(engine, dataset, count, crop, cap, segmentation)
     names = dataset.domain.class_names
-    return Evaluation(weights, count, names, segmentation, depth.scores(), normals.scores(), protocol)
+    return Evaluation(
+        weights,
+        count,
+        names,
+        segmentation,
+        depth.scores(),
+        normals.scores(),
+        confidence.scores(),
+        engine.reading().temperature,
+        protocol,
+    )
 
 
 def _add(
@@ -210,10 +229,13 @@ def _add(
     labels: SegmentationMetric,
     depth: DepthMetric,
     normals: NormalMetric,
+    confidence: ConfidenceMetric,
 ) -> None:
     try:
         if sample.labels is not None:
-            labels.update(torch.from_numpy(prediction.labels), torch.from_numpy(to_engine[sample.labels]))
+            predicted, annotated = torch.from_numpy(prediction.labels), torch.from_numpy(to_engine[sample.labels])
+            labels.update(predicted, annotated)
+            confidence.update(torch.from_numpy(prediction.confidence), predicted, annotated)
         if sample.depth is not None:
             depth.update(torch.from_numpy(prediction.depth), torch.from_numpy(sample.depth))
         if sample.normals is not None and prediction.normals is not None:

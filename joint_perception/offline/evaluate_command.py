@@ -40,6 +40,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--cap", type=float, metavar="M", help="greatest depth in metres that counts (default: all)")
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="images at a time (default: 4)")
     parser.add_argument("--limit", type=int, metavar="N", help="measure the first N images only")
+    parser.add_argument(
+        "--degrade",
+        metavar="KIND[:STRENGTH]",
+        help="make the images worse first: noise, blur, dark, jpeg or rolling_crop (see docs/robustness.md)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.set_defaults(run=run)
 
@@ -52,10 +57,14 @@ def run(options: argparse.Namespace) -> int:
             or a file of it.
     """
     from joint_perception.engine import load_engine  # noqa: PLC0415 (torch, a second: not for --help)
-    from joint_perception.learning.datasets import open_dataset  # noqa: PLC0415
+    from joint_perception.learning.datasets import Dataset, open_dataset  # noqa: PLC0415
+    from joint_perception.learning.degradation import Degraded, parse_degradation  # noqa: PLC0415
     from joint_perception.learning.evaluate import evaluate  # noqa: PLC0415
 
-    dataset = open_dataset(options.dataset, options.root, options.split)
+    degradation = None if options.degrade is None else parse_degradation(options.degrade)
+    dataset: Dataset = open_dataset(options.dataset, options.root, options.split)
+    if degradation is not None:
+        dataset = Degraded(dataset, degradation)
     domain = options.domain or (dataset.domain.name if dataset.domain else None)
     evaluation = evaluate(
         load_engine(options.weights, domain, options.device),
@@ -77,6 +86,9 @@ def table(evaluation: Evaluation) -> str:
         iou = {f"IoU {name}": value for name, value in zip(evaluation.class_names, s.iou, strict=True)}
         figures = {"mIoU": s.miou, **iou, "pixel accuracy": s.pixel_accuracy}
         rows += [(name, value, "", protocol.for_labels) for name, value in figures.items() if not math.isnan(value)]
+    if (c := evaluation.confidence) is not None:
+        by = f"15 bins, temperature {evaluation.temperature:.3g}; {protocol.for_labels}"
+        rows += [("mean confidence", c.mean, "", by), ("ECE", c.ece, "", by)]
     if (d := evaluation.depth) is not None:
         rows += [
             ("RMSE", d.rmse, "m", protocol.for_depth),
