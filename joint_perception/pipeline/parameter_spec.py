@@ -9,6 +9,9 @@ from typing import Any
 
 from joint_perception.pipeline.errors import ParameterError
 
+FAR = 1e4
+"""Metres; farther than any camera measures."""
+
 
 @dataclass(frozen=True)
 class Spec:
