@@ -100,7 +100,8 @@ def rig():
     yield rig
     for one in (engine, *loaded):
         one.let_go.set()
-    assert worker.stop()
+    worker.stop()
+    until(lambda: worker.health.stuck == 0, "the threads to end")
 
 
 def counts(rig):
@@ -115,7 +116,7 @@ def watch_until_restarted(rig, restarts, max_stuck=3):
 def test_a_stuck_worker_is_named_counted_and_replaced_and_its_late_result_is_not_published(rig):
     rig.send(1)
     until(lambda: rig.published == [1], "a frame")
-    assert rig.worker.watch(0.05, 3) == ""
+    assert rig.worker.watch(WAIT_S, 3) == ""
     assert rig.worker.health.stall is None
 
     rig.send(13)
@@ -147,7 +148,8 @@ def test_what_comes_while_it_is_stuck_is_taken_by_the_next(rig):
 def test_an_idle_worker_is_not_stuck(rig):
     rig.send(1)
     until(lambda: rig.published == [1], "a frame")
-    time.sleep(0.2)
+    until(lambda: rig.worker._progress._at is None, "the worker to rest")
+    time.sleep(0.1)
     assert rig.worker.watch(0.05, 3) == ""
     assert rig.worker.health.restarts == 0
 

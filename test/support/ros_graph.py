@@ -54,8 +54,9 @@ def use_own_domain() -> None:
 class NodeProcess:
     """The installed perception node, started as `ros2 run` would."""
 
-    def __init__(self, parameters: dict, log: Path, arguments: tuple = ()) -> None:
-        executable = Path(get_package_prefix("joint_perception")) / "lib" / "joint_perception" / "perception_node"
+    def __init__(self, parameters: dict, log: Path, arguments: tuple = (), executable: Path | None = None) -> None:
+        if executable is None:
+            executable = Path(get_package_prefix("joint_perception")) / "lib" / "joint_perception" / "perception_node"
         command = [sys.executable, str(executable), "--ros-args"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={json.dumps(value)}"]
