@@ -18,6 +18,7 @@ from joint_perception.geometry import (
     make_cloud,
     make_obstacles,
 )
+from joint_perception.geometry.cloud import POINT_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,6 +41,11 @@ class CloudMaker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ground: Plane | None = None
+
+    def size(self, height: int, width: int) -> int:
+        """Bytes of the cloud that `points` makes of an image of that size."""
+        stride: int = self._settings["points.stride"]
+        return -(-height // stride) * -(-width // stride) * POINT_STEP
 
     def points(self, frame: Frame, prediction: Prediction, meaning: LabelMeaning) -> Cloud:
         """The organised cloud, with published labels.

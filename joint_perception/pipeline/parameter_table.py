@@ -228,6 +228,14 @@ PARAMETERS: tuple[Spec, ...] = (
         minimum=0,
         maximum=100,
     ),
+    # --- transport ---
+    Spec(
+        "transport.check",
+        default=True,
+        description="Measure, when the first images come, whether a cloud of their size reaches another process, and "
+        "warn with the remedy when it does not. Takes a second or two of another process, once.",
+        live=True,
+    ),
     # --- diagnostics ---
     Spec(
         "diagnostics.min_rate",

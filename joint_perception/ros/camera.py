@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ class Camera:
             kind,
             topic,
             callback,
-            qos.SENSOR,
+            copy.copy(qos.SENSOR),  # rclpy writes the overrides of this topic into it
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible),
             qos_overriding_options=qos.overridable(),
         )

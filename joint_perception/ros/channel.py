@@ -30,6 +30,9 @@ class Channel:
         node: Where its publishers and subscriptions live.
         name: The camera's; empty: the only one.
         settings: What holds for it.
+
+    Attributes:
+        cloud_bytes: Size of the largest cloud in ~/points so far, published or not.
     """
 
     def __init__(self, node: LifecycleNode, name: str, settings: CameraSettings) -> None:
@@ -39,6 +42,7 @@ class Channel:
         self.publisher = OutputPublisher(node, name, settings, self.statistics)
         self.camera: Camera | None = None
         self._reported_out = 0
+        self.cloud_bytes = 0
 
     def subscribe(self, on_pair: Callable[[Pair], None]) -> None:
         """Begin to hear the camera; `on_pair` gets, from the executor, each image with its camera_info."""
@@ -84,6 +88,7 @@ class Channel:
             stopwatch: Gets the time of the stages `cloud` and `publish`.
         """
         self.publisher.publish(taken, prediction, self._meaning(reading), stopwatch)
+        self.cloud_bytes = max(self.cloud_bytes, self.publisher.cloud_bytes(taken.frame))
 
     def count(self, taken: CameraFrame, stopwatch: Stopwatch) -> None:
         """Count a frame that was published, and publish the statistics.

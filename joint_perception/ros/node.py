@@ -23,6 +23,7 @@ from joint_perception.ros.cameras import NewestOfEach, NewestSet
 from joint_perception.ros.channel import Channel
 from joint_perception.ros.parameters import Parameters
 from joint_perception.ros.silence import Silence
+from joint_perception.ros.transport import TransportCheck
 from joint_perception.ros.worker import Worker
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class PerceptionNode(LifecycleNode):
         self._engine: Engine | None = None
         self._channels: list[Channel] = []
         self._worker: Worker | None = None
+        self._transport: TransportCheck | None = None
         self._enabled = True
         self._silence = Silence(self.get_logger())
         self.exit_status, self.threads_left = 0, False
@@ -132,6 +134,7 @@ class PerceptionNode(LifecycleNode):
         self._engine = engine = self._load()
         self._settings.check_loaded = self._check_loaded
         self._channels = [Channel(self, name, self._settings.of(name)) for name in self._settings.cameras]
+        self._transport = TransportCheck(self, self._channels[0].publisher.cloud_profile)
         self._settings.locked = True
         self.get_logger().info(
             f"configured: weights {self._settings['weights']!r}, domain {engine.domain.name} "
@@ -185,9 +188,11 @@ class PerceptionNode(LifecycleNode):
 
     def _cleanup(self) -> None:
         self._deactivate()
+        if self._transport is not None:
+            self._transport.stop()
         for channel in self._channels:
             channel.destroy()
-        self._channels, self._engine = [], None
+        self._channels, self._engine, self._transport = [], None, None
         self._settings.locked = False
         self._settings.check_loaded = None
         if torch.cuda.is_available():
@@ -241,6 +246,8 @@ class PerceptionNode(LifecycleNode):
             return
         for channel in self._channels:
             channel.heartbeat()
+        if self._transport is not None and self._settings["transport.check"]:
+            self._transport.look(max(channel.cloud_bytes for channel in self._channels))
         self._silence.check(topic for channel in self._channels for topic in channel.silent_topics())
 
     def _on_watch(self) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from rclpy.event_handler import PublisherEventCallbacks
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from rclpy.lifecycle import LifecycleNode
+    from rclpy.qos import QoSProfile
 
-    from joint_perception.engine import Prediction, Stopwatch
+    from joint_perception.engine import Frame, Prediction, Stopwatch
     from joint_perception.pipeline.labels import LabelMeaning
     from joint_perception.pipeline.settings import Settings
     from joint_perception.ros.camera_frame import CameraFrame
@@ -77,9 +79,18 @@ class OutputPublisher:
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
 
+    @property
+    def cloud_profile(self) -> QoSProfile:
+        """QoS of ~/points, with the overrides it was given."""
+        return self._publishers["points"].qos_profile
+
     def wanted(self, topic: str) -> bool:
         """Whether anybody subscribes to the topic."""
         return bool(self._publishers[topic].get_subscription_count())
+
+    def cloud_bytes(self, frame: Frame) -> int:
+        """Bytes of the frame's cloud in ~/points."""
+        return self._clouds.size(*frame.image.shape[:2])
 
     def wants_prediction(self) -> bool:
         """Whether anybody subscribes to what the network must run for."""
@@ -167,6 +178,9 @@ class OutputPublisher:
         self._publishers[topic].publish(message)
 
     def _advertise(self, topic: str, kind: type, profile: Any) -> Any:
+        # A copy: rclpy writes the overrides of this topic into the profile, and the next topic would have them too.
+        profile = copy.copy(profile)
+
         def incompatible(event: Any) -> None:
             policy = event.last_policy_kind.name
             self._statistics.qos_incompatible(publisher.topic_name, policy)
