@@ -38,6 +38,7 @@ ARGUMENTS = (
     ("rviz", "false", "start RViz2 with a view of the outputs"),
 )
 DRAIN_S = 2.0  # for the last frame to come out
+END_S = "20"  # for the scores of a slow computer, where launch's 5 s are too few
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -61,7 +62,12 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "rviz": given["rviz"],
         }.items(),
     )
-    common = {"package": PACKAGE, "output": "screen", "additional_env": profile_environment(share, os.environ)}
+    common = {
+        "package": PACKAGE,
+        "output": "screen",
+        "additional_env": profile_environment(share, os.environ),
+        "sigterm_timeout": END_S,
+    }
     play = [part for name in ("world", "seed", "rate", "seconds") for part in (f"--{name}", given[name])]
     scores = ["--json", given["scores"]] if given["scores"] else []
     camera = Node(executable="demo_camera", arguments=play, **common)

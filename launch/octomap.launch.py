@@ -22,7 +22,7 @@ ARGUMENTS = (
     ("frame_id", "odom", "fixed frame of the map; TF must connect it with the camera's"),
     ("resolution", "0.05", "edge of the map's cells, metres"),
     ("max_range", "5.0", "no cell becomes occupied farther from the camera than this, metres"),
-    ("colors", "image", "image or class: what the points, and so the cells, are coloured by; none: an uncoloured map"),
+    ("colors", "image", "of the points, and so of the cells: image, class, both (see points.color) or none"),
 )
 
 
@@ -34,7 +34,7 @@ def generate_launch_description() -> LaunchDescription:
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     share = get_package_share_path("joint_perception")
-    composition.choice(given, "colors", ("image", "class", "none"))
+    composition.choice(given, "colors", ("image", "class", "both", "none"))
     parameters = {
         "use_sim_time": composition.flag(given, "use_sim_time"),
         "frame_id": given["frame_id"],

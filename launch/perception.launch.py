@@ -30,6 +30,7 @@ ARGUMENTS = (
     ("use_sim_time", "false", "take the time from /clock"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
+END_S = "20"  # for the frame in hand, which on a slow CPU takes longer than launch's 5 s
 # What an argument overrides in the configuration, when it is given.
 PARAMETERS = {
     "weights": "weights",
@@ -66,6 +67,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             namespace=given["namespace"],
             output="screen",
             emulate_tty=True,
+            sigterm_timeout=END_S,
             parameters=[str(find_config(given["config"], share)), overrides],
             ros_arguments=["--log-level", given["log_level"]],
             additional_env=profile_environment(share, os.environ),

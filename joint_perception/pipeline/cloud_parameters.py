@@ -17,9 +17,10 @@ CLOUD_PARAMETERS: tuple[Spec, ...] = (
     Spec(
         "points.color",
         default="image",
-        description="Colour of the points: image, or class for the colour of the label.",
+        description="Colour of the points. image: the picture's; class: the label's; both: the picture's, and the "
+        "label's in a further field, semantic_color.",
         live=True,
-        choices=("image", "class"),
+        choices=("image", "class", "both"),
         per_camera=True,
     ),
     Spec(

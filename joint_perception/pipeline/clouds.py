@@ -69,6 +69,12 @@ class CloudMaker:
         meaning.relabel(cloud)
         return cloud
 
+    def semantic_colors(self, points: PointSet, meaning: LabelMeaning) -> npt.NDArray[np.uint8] | None:
+        """The colours of the points' published labels, (..., 3) uint8 RGB, where they are a field of their own."""
+        if self._settings["points.color"] != "both":
+            return None
+        return meaning.published.colorize(points.labels.astype(np.uint8))
+
     def obstacles(self, frame: Frame, prediction: Prediction, meaning: LabelMeaning) -> PointSet:
         """What stands on the ground, with published labels. Arguments as of `points`.
 

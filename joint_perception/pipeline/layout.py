@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from joint_perception.geometry.cloud import FIELDS, POINT_STEP
+from joint_perception.geometry.cloud import FIELDS
 from joint_perception.geometry.depth import to_millimetres
 
 if TYPE_CHECKING:
@@ -110,22 +110,35 @@ def confidence_pixels(confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.uin
     return rounded.astype(np.uint8)
 
 
-def cloud_layout(cloud: Cloud | PointSet) -> CloudLayout:
+def cloud_layout(cloud: Cloud | PointSet, semantic_colors: npt.NDArray[np.uint8] | None = None) -> CloudLayout:
     """The layout of a cloud with fields x y z rgb label confidence.
 
     Args:
         cloud: A `Cloud` becomes an organised one, not dense, since NaN marks no point; a `PointSet` one row, dense.
+        semantic_colors: (..., 3) uint8 RGB of each point: a further FLOAT32 field semantic_color, packed as rgb is,
+            which semantic octomaps look for; None: no such field.
     """
+    names, data = list(FIELDS), cloud.data
+    if semantic_colors is not None:
+        names.append(("semantic_color", "f4"))
+        data = np.concatenate([data, _packed(semantic_colors)[..., None]], axis=-1)
+    point_step = 4 * len(names)
     organised = cloud.data.ndim == 3  # noqa: PLR2004
     height, width = cloud.data.shape[:2] if organised else (1, len(cloud.data))
-    fields = tuple(PointFieldLayout(name, 4 * i, _POINT_FIELD_TYPES[kind], 1) for i, (name, kind) in enumerate(FIELDS))
+    fields = tuple(PointFieldLayout(name, 4 * i, _POINT_FIELD_TYPES[kind], 1) for i, (name, kind) in enumerate(names))
     return CloudLayout(
         height,
         width,
         fields,
         is_bigendian=False,
-        point_step=POINT_STEP,
-        row_step=POINT_STEP * width,
-        data=bytes_of(cloud.data),
+        point_step=point_step,
+        row_step=point_step * width,
+        data=bytes_of(data),
         is_dense=not organised,
     )
+
+
+def _packed(colors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(..., 3) uint8 RGB as the bits of 0x00RRGGBB: (...) float32."""
+    wide = colors.astype(np.uint32)
+    return (wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).view(np.float32)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -91,7 +90,7 @@ class Camera:
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Any:
         def incompatible(event: Any) -> None:
-            policy = event.last_policy_kind.name
+            policy = qos.policy_name(event.last_policy_kind)
             self._statistics.qos_incompatible(name, policy)
             self._node.get_logger().warning(
                 f"a publisher on {name} offers a QoS we cannot take ({policy}); change it there, "
@@ -102,7 +101,7 @@ class Camera:
             kind,
             topic,
             callback,
-            copy.copy(qos.SENSOR),  # rclpy writes the overrides of this topic into it
+            qos.own(qos.SENSOR),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible),
             qos_overriding_options=qos.overridable(),
         )

@@ -59,9 +59,11 @@ def depth_message(header: Header, depth: npt.NDArray[np.float32], encoding: str)
     return image_message(header, depth_pixels(depth, encoding))
 
 
-def cloud_message(header: Header, cloud: Cloud | PointSet) -> PointCloud2:
-    """A PointCloud2; the cloud as of `cloud_layout`."""
-    layout = cloud_layout(cloud)
+def cloud_message(
+    header: Header, cloud: Cloud | PointSet, semantic_colors: npt.NDArray[np.uint8] | None = None
+) -> PointCloud2:
+    """A PointCloud2; the cloud and its colours as of `cloud_layout`."""
+    layout = cloud_layout(cloud, semantic_colors)
     fields = [PointField(**vars(field)) for field in layout.fields]
     return PointCloud2(header=header, **(layout._asdict() | {"fields": fields, "data": to_bytes(layout.data)}))
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 from rclpy.event_handler import PublisherEventCallbacks
@@ -136,7 +135,9 @@ class OutputPublisher:
         for topic, make in (("points", self._clouds.points), ("obstacles", self._clouds.obstacles)):
             if self.wanted(topic):
                 with stopwatch.stage("cloud"):
-                    cloud = cloud_message(header, make(frame, prediction, meaning))
+                    points = make(frame, prediction, meaning)
+                    colors = self._clouds.semantic_colors(points, meaning) if topic == "points" else None
+                    cloud = cloud_message(header, points, colors)
                 with stopwatch.stage("publish"):
                     self._publish(topic, cloud)
         with stopwatch.stage("publish"):
@@ -178,11 +179,9 @@ class OutputPublisher:
         self._publishers[topic].publish(message)
 
     def _advertise(self, topic: str, kind: type, profile: Any) -> Any:
-        # A copy: rclpy writes the overrides of this topic into the profile, and the next topic would have them too.
-        profile = copy.copy(profile)
 
         def incompatible(event: Any) -> None:
-            policy = event.last_policy_kind.name
+            policy = qos.policy_name(event.last_policy_kind)
             self._statistics.qos_incompatible(publisher.topic_name, policy)
             self._node.get_logger().warning(
                 f"a subscriber of {publisher.topic_name} asks for a QoS we do not offer "
@@ -193,7 +192,7 @@ class OutputPublisher:
         publisher = self._node.create_lifecycle_publisher(
             kind,
             f"{self._prefix}{topic}",
-            profile,
+            qos.own(profile),
             event_callbacks=PublisherEventCallbacks(incompatible_qos=incompatible),
             qos_overriding_options=qos.overridable(),
         )

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
@@ -30,6 +33,17 @@ LATCHED = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     depth=1,
 )
+
+
+def own(profile: QoSProfile) -> QoSProfile:
+    """A profile for one endpoint alone: rclpy writes the overrides of its topic into what it is given."""
+    return copy.copy(profile)
+
+
+def policy_name(kind: Any) -> str:
+    """The name, such as RELIABILITY, of the policy that an incompatible-QoS event tells of."""
+    name: str = QoSPolicyKind(int(kind)).name
+    return name
 
 
 def overridable() -> QoSOverridingOptions:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ typesys = pytest.importorskip("rosbags.typesys")
 
 RECORDED_AT = 1_500_000_000  # seconds since 1970; years ago
 STORE = typesys.get_typestore(typesys.Stores.ROS2_JAZZY)
+for _file in (Path(__file__).parents[2] / "msg").glob("*.msg"):
+    STORE.register(typesys.get_types_from_msg(_file.read_text(), f"joint_perception/msg/{_file.stem}"))
 
 
 @pytest.fixture(params=["SQLITE3", "MCAP"])
@@ -51,6 +54,36 @@ def test_outputs_come_out_of_a_bag_as_they_went_in(metres, bag):
         assert deserialize_message(data, type(message)) == message
         assert (theirs.width, theirs.height) == (message.width, message.height)
         assert theirs.data.tobytes() == message.data.tobytes()
+
+
+@pytest.mark.parametrize("bag", ["MCAP"], indirect=True)
+def test_mcaps_own_reader_knows_every_message_by_the_definitions_in_the_bag(metres, latched, bag, tmp_path):
+    reader, decoder = pytest.importorskip("mcap.reader"), pytest.importorskip("mcap_ros2.decoder")
+    names = ("label", "depth", "points", "camera_info", "stats")
+    recorded = {f"/joint_perception/{name}": metres.outputs[name] for name in names}
+    recorded["/joint_perception/classes"] = latched["metres"]
+    bag(recorded.items())
+
+    (file,) = (tmp_path / "drive").glob("*.mcap")
+    with file.open("rb") as stream:
+        read = reader.make_reader(stream, decoder_factories=[decoder.DecoderFactory()]).iter_decoded_messages()
+        theirs = {channel.topic: message for _, channel, _, message in read}
+
+    assert theirs.keys() == recorded.keys()
+    for name in ("label", "depth", "points"):
+        ours, message = metres.outputs[name], theirs[f"/joint_perception/{name}"]
+        assert message.header.frame_id == ours.header.frame_id
+        assert (message.header.stamp.sec, message.header.stamp.nanosec) == (
+            ours.header.stamp.sec,
+            ours.header.stamp.nanosec,
+        )
+        assert (message.width, message.height) == (ours.width, ours.height)
+        assert bytes(message.data) == ours.data.tobytes()
+    assert list(theirs["/joint_perception/camera_info"].p) == list(metres.outputs["camera_info"].p)
+    assert list(theirs["/joint_perception/stats"].stages) == list(metres.outputs["stats"].stages)
+    assert [(entry.id, entry.name) for entry in theirs["/joint_perception/classes"].classes] == [
+        (entry.id, entry.name) for entry in latched["metres"].classes
+    ]
 
 
 def test_a_bag_of_years_ago_is_played_twice(stations, scenes, bag):

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from ros_graph import NODE, camera_info
 from sensor_msgs.msg import Image, PointCloud2, PointField
@@ -25,42 +23,16 @@ NEVER = ("sky", "road", "sidewalk")  # the defaults of obstacles.floor_classes a
 VOXEL = 0.5
 
 
-def setting(graph, **values):
-    parameters = [Parameter(name.replace("__", "."), value=v).to_parameter_msg() for name, v in values.items()]
-    answer = graph.call(SetParameters, "set_parameters", SetParameters.Request(parameters=parameters))
-    for result in answer.results:
-        assert result.successful, result.reason
-
-
 @pytest.fixture(scope="module")
 def heard(stations, scenes):
     """The outputs for planners of one frame, and its label, depth and points, as sensor-data subscribers get them."""
-    station = stations["metres"]
-    graph, kinds = station.graph, {"obstacles": PointCloud2, "confidence": Image}
-    setting(graph, obstacles__ground="none", obstacles__voxel_size=VOXEL)
-    received = {name: [] for name in kinds}
-    subscriptions = [
-        graph.node.create_subscription(
-            kind, f"{graph.node_name}/{name}", received[name].append, qos_profile_sensor_data
-        )
-        for name, kind in kinds.items()
-    ]
+    station, kinds = stations["metres"], {"obstacles": PointCloud2, "confidence": Image}
+    station.set(obstacles__ground="none", obstacles__voxel_size=VOXEL)
     try:
-        for _ in range(20):
-            scene = station.show(scenes["metres"].pixels, camera_info(168, 120), ("label", "depth", "points"))
-            graph.spin(0.2)
-            same = {
-                name: [m for m in messages if m.header == scene.image.header] for name, messages in received.items()
-            }
-            if all(same.values()):
-                break
-        else:
-            pytest.fail(f"no frame came with {list(kinds)}\n{station.process.log}")
+        scene = station.overhear(scenes["metres"].pixels, camera_info(168, 120), kinds, ("label", "depth", "points"))
     finally:
-        for subscription in subscriptions:
-            graph.node.destroy_subscription(subscription)
-        setting(graph, obstacles__ground="estimated", obstacles__voxel_size=0.05)
-    return scene, same["obstacles"][0], same["confidence"][0]
+        station.set(obstacles__ground="estimated", obstacles__voxel_size=0.05)
+    return scene, scene.outputs["obstacles"], scene.outputs["confidence"]
 
 
 def xyz_of(cloud):
@@ -131,6 +103,53 @@ def test_a_late_subscriber_of_the_label_info_is_told_every_class(scene, visitor)
     named = {entry.class_id: entry.class_name for entry in received[0].class_map}
     assert {i: name for i, name in named.items() if i != 255} == dict(enumerate(CLASSES))
     assert set(np.unique(scene.array("label")).tolist()) <= {*named, 255}
+
+
+def test_groups_of_classes_can_be_had_in_place_of_the_classes(stations, scenes):
+    """Forty classes are many for a planner: mask, cloud and class map all speak of the groups."""
+    station, before = stations["metres"], scenes["metres"]
+    station.set(grouping="navigation")
+    try:
+        scene = station.show(before.pixels, camera_info(168, 120), ("label", "points"))
+        classes = station.graph.received["classes"]
+        station.graph.wait(lambda: classes and classes[-1].domain != "kitti", "the groups", node=station.process)
+        told = {entry.id: entry.name for entry in classes[-1].classes}
+    finally:
+        station.set(grouping="")
+        station.show(before.pixels, camera_info(168, 120), ("label",))
+
+    group = {"sky": "sky", "building": "wall", "road": "floor", "sidewalk": "sidewalk", "car": "vehicle"}
+    expected = [group.get(name, name) for name in (CLASSES[i] for i in before.array("label").ravel())]
+    assert [told[i] for i in scene.array("label").ravel().tolist()] == expected
+    np.testing.assert_array_equal(scene.points["label"], scene.array("label"))
+
+
+@pytest.mark.skipif(find_spec("message_filters") is None, reason="message_filters is not installed")
+def test_the_official_filters_join_mask_confidence_and_cloud(scenes, stations):
+    """As the layer does: approximate, 0.1 s."""
+    from message_filters import ApproximateTimeSynchronizer, Subscriber  # noqa: PLC0415 (not everywhere)
+
+    station, joined = stations["metres"], []
+    node, own = station.graph.node, station.graph.node_name
+    kinds = {"label": Image, "confidence": Image, "points": PointCloud2}
+    inputs = [
+        Subscriber(node, kind, f"{own}/{name}", qos_profile=qos_profile_sensor_data) for name, kind in kinds.items()
+    ]
+    filters = ApproximateTimeSynchronizer(inputs, 1000, 0.1)
+    filters.registerCallback(lambda *messages: joined.append(messages))
+    try:
+        for _ in range(20):
+            station.show(scenes["metres"].pixels, camera_info(168, 120), ("label",))
+            station.graph.spin(0.2)
+            if joined:
+                break
+    finally:
+        for part in inputs:
+            node.destroy_subscription(part.sub)
+
+    mask, confidence, cloud = joined[0]
+    assert mask.header == confidence.header == cloud.header
+    assert mask.width * mask.height == cloud.width * cloud.height == len(confidence.data)
 
 
 # --- the YAML to paste ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Independent readers: PCL's tools read the bytes of our cloud, octomap's make a tree of its points."""
+"""Independent readers: PCL's tools and Open3D read the bytes of our cloud, octomap's make a tree of its points."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import PointField
+
+from joint_perception.geometry import Cloud, write_ply
 
 PCL_TYPES = {PointField.FLOAT32: ("F", 4), PointField.UINT32: ("U", 4)}
 needs_pcl = pytest.mark.skipif(shutil.which("pcl_pcd2png") is None, reason="pcl-tools is not installed")
@@ -75,6 +77,44 @@ def test_pcl_sees_the_same_points_row_by_row(metres, pcd):
     read = np.array([[float(value) for value in line.split()] for line in lines[start:]])
     for column, name in ((0, "x"), (1, "y"), (2, "z"), (4, "label"), (5, "confidence")):
         np.testing.assert_allclose(read[:, column], metres.points[name].ravel(), rtol=1e-5, err_msg=name)
+
+
+@pytest.fixture
+def ply(metres, tmp_path):
+    """The points of the cloud as the PLY file that `joint_perception infer` writes."""
+    points = metres.points
+    data = np.ascontiguousarray(points).view(np.float32).reshape(*points.shape, -1)
+    file = tmp_path / "cloud.ply"
+    write_ply(Cloud(data), file)
+    return file
+
+
+def there(points):
+    """The (N, 3) coordinates of the points of a cloud that has gaps."""
+    xyz = np.stack([points[axis] for axis in "xyz"], axis=2).reshape(-1, 3)
+    return xyz[np.isfinite(xyz).all(axis=1)]
+
+
+@needs_pcl
+def test_pcl_reads_our_ply(metres, ply):
+    run(ply.parent, "pcl_ply2pcd", "-format", "0", ply, "ply.pcd")
+
+    lines = (ply.parent / "ply.pcd").read_text().splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("DATA")) + 1
+    assert lines[start - 1] == "DATA ascii"
+    names = lines[2].split()[1:]
+    read = np.array([[float(value) for value in line.split()] for line in lines[start:]])
+    np.testing.assert_allclose(read[:, [names.index(axis) for axis in "xyz"]], there(metres.points), rtol=1e-5)
+
+
+def test_open3d_reads_our_ply(metres, ply):
+    o3d = pytest.importorskip("open3d")
+
+    cloud = o3d.io.read_point_cloud(str(ply))
+
+    np.testing.assert_allclose(np.asarray(cloud.points), there(metres.points), rtol=1e-6)
+    seen = metres.pixels[np.isfinite(metres.points["z"])]
+    np.testing.assert_array_equal(np.rint(np.asarray(cloud.colors) * 255), seen)
 
 
 @needs_octomap

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from ros_graph import IMAGE_TOPIC, INFO_TOPIC, OUTPUTS, camera_info, image_message
+from sensor_msgs.msg import Image
 
 IMAGES = ("label", "label_color", "overlay", "depth")
 PER_FRAME = (*IMAGES, "points", "camera_info", "stats")
 SKY, ROAD = 0, 2
+FRAME_ID = "robot1/left camera_optical-frame"
 
 
 def test_the_scene_holds_what_the_contracts_speak_of(scene):
@@ -27,7 +29,7 @@ def test_the_header_is_the_images_own(scene, output):
     header = scene.outputs[output].header
 
     assert header == scene.image.header
-    assert header.frame_id == "robot1/left camera_optical-frame"
+    assert header.frame_id == FRAME_ID
 
 
 @pytest.mark.parametrize("output", [*IMAGES, "points", "camera_info"])
@@ -58,6 +60,46 @@ def test_a_best_effort_subscriber_is_served_too(scene, visitor):
 
     for output in (*IMAGES, "points"):
         assert received[output].data.tobytes() == scene.outputs[output].data.tobytes(), output
+
+
+@pytest.fixture(scope="module")
+def normals(stations, scenes):
+    """The scene of each node with its normals, which nobody else here subscribes to."""
+    return {
+        name: station.overhear(scenes[name].pixels, camera_info(168, 120), {"normals": Image})
+        for name, station in stations.items()
+    }
+
+
+def test_normals_are_unit_vectors_of_the_images_size_towards_the_camera(scene, normals):
+    message = normals[scene.station.name].outputs["normals"]
+    vectors = np.frombuffer(message.data, "<f4").reshape(message.height, message.width, 3)
+    there = np.isfinite(vectors).all(axis=2)
+
+    assert message.encoding == "32FC3"
+    assert (message.height, message.width, message.step) == (120, 168, 168 * 12)
+    assert message.header.frame_id == FRAME_ID
+    assert there.sum() > 1000
+    np.testing.assert_array_equal(np.isnan(vectors).any(axis=2), ~there)
+    np.testing.assert_allclose(np.linalg.norm(vectors[there], axis=1), 1, atol=1e-5)
+    fx, _, cx, _, _, fy, cy = scene.info.p[:7]
+    v, u = np.mgrid[:120, :168]
+    rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], axis=2)
+    assert ((vectors * rays).sum(axis=2)[there] < 1e-3).all()
+
+
+def test_the_qos_of_an_output_can_be_overridden_and_who_asks_for_more_is_told(stations):
+    station = stations["millimetres"]  # whose parameters make normals best effort
+    graph, topic = station.graph, f"{station.graph.node_name}/normals"
+    (offered,) = graph.node.get_publishers_info_by_topic(topic)
+    assert offered.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+
+    reliable = graph.node.create_subscription(Image, topic, lambda _: None, 5)
+    complaint = f"a subscriber of {topic} asks for a QoS we do not offer (RELIABILITY)"
+    try:
+        graph.wait(lambda: complaint in station.process.log, "the complaint", node=station.process)
+    finally:
+        graph.node.destroy_subscription(reliable)
 
 
 def test_nothing_is_computed_for_a_topic_without_subscribers(metres):

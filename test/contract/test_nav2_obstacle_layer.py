@@ -7,8 +7,6 @@ import struct
 
 import numpy as np
 import pytest
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from ros_graph import camera_info
 from sensor_msgs.msg import PointField
@@ -83,12 +81,9 @@ def test_a_sensor_data_subscriber_gets_the_cloud(scene, visitor):
 @pytest.fixture
 def excluding(metres):
     """Exclude classes while the node runs; the default comes back after the test."""
-    graph = metres.station.graph
 
     def exclude(names):
-        parameter = Parameter("points.excluded_classes", value=names).to_parameter_msg()
-        answer = graph.call(SetParameters, "set_parameters", SetParameters.Request(parameters=[parameter]))
-        assert answer.results[0].successful, answer.results[0].reason
+        metres.station.set(points__excluded_classes=names)
         return metres.station.show(metres.pixels, camera_info(168, 120), ("points", "label", "depth"))
 
     yield exclude

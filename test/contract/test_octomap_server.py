@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pytest
+from ros_graph import camera_info
 from sensor_msgs.msg import PointField
 
 
@@ -39,10 +40,32 @@ def test_position_is_found_by_name(fields):
     assert [(fields[axis].datatype, fields[axis].count) for axis in "xyz"] == [(PointField.FLOAT32, 1)] * 3
 
 
-def test_what_semantic_maps_need_is_found_by_name(scene, fields):
+def test_labels_and_confidence_are_found_by_name(scene, fields):
     assert fields["confidence"].datatype == PointField.FLOAT32
     assert fields["label"].datatype == PointField.UINT32
     np.testing.assert_array_equal(scene.points["label"], scene.array("label"))
+
+
+def test_semantic_forks_find_their_fields_by_name(metres, latched):
+    """semantic_octomap's PointXYZRGBSemantics...: x y z rgb semantic_color confidence, each a FLOAT32."""
+    station = metres.station
+    station.set(points__color="both")
+    try:
+        scene = station.show(metres.pixels, camera_info(168, 120), ("points", "label"))
+    finally:
+        station.set(points__color="image")
+    cloud, points = scene.outputs["points"], scene.points
+    fields = {field.name: field for field in cloud.fields}
+
+    for name in ("x", "y", "z", "rgb", "semantic_color", "confidence"):
+        assert (fields[name].datatype, fields[name].count) == (PointField.FLOAT32, 1), name
+    assert cloud.width * cloud.height * cloud.point_step == len(cloud.data)
+    colors = {entry.id: entry.r << 16 | entry.g << 8 | entry.b for entry in latched["metres"].classes}
+    expected = np.vectorize(colors.get)(scene.array("label"))
+    np.testing.assert_array_equal(points["semantic_color"].view(np.uint32), expected)
+    # The rest is as it was.
+    for name in ("x", "y", "z", "rgb", "label", "confidence"):
+        np.testing.assert_array_equal(points[name].view(np.uint32), metres.points[name].view(np.uint32), err_msg=name)
 
 
 def test_points_stay_within_the_range_of_a_sensor_model(scene):

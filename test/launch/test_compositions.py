@@ -182,6 +182,17 @@ def test_octomap_gets_points_in_the_colours_of_the_classes(compose, pixels):
     assert {tuple(color) for color in cloud["colors"]} <= KITTI_COLORS
 
 
+def test_semantic_octomaps_get_a_field_of_their_own(compose, pixels):
+    octomap = compose("octomap", IMAGE, "colors:=both", "consumer:=false")
+    clouds = octomap.subscribe(PointCloud2, f"{ros_graph.NODE}/points")
+
+    octomap.show(pixels, lambda: clouds)
+
+    assert [field.name for field in clouds[0].fields][-1] == "semantic_color"
+    packed = ros_graph.points_of(clouds[0])["semantic_color"].view(np.uint32)
+    assert {(c >> 16, c >> 8 & 255, c & 255) for c in map(int, np.unique(packed))} <= KITTI_COLORS
+
+
 # --- depth_image_proc --------------------------------------------------------------------------------
 
 
@@ -303,7 +314,7 @@ def test_without_the_consumer_only_our_side_starts(compose, pixels, tmp_path, na
     ("name", "argument", "words"),
     [
         ("rtabmap", "qos:=best", ["'qos'", "'best'", "whole number"]),
-        ("octomap", "colors:=rainbow", ["'rainbow'", "image, class or none"]),
+        ("octomap", "colors:=rainbow", ["'rainbow'", "image, class, both or none"]),
         ("octomap", "resolution:=fine", ["'resolution'", "number"]),
         ("depth_image_proc", "reliability:=good", ["'good'", "best_effort or reliable"]),
         ("nav2", "consumer:=perhaps", ["'perhaps'", "true or false"]),

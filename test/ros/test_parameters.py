@@ -118,9 +118,10 @@ def test_every_configuration_has_parameters_of_the_table_with_values_they_can_ha
     given = content["/**"]["ros__parameters"]
     assert list(content) == ["/**"]
     assert given
-    assert unknown_overrides(given) == []
+    own = {f"{camera}.{name}": spec for camera in given.get("cameras", ()) for name, spec in BY_NAME.items()}
+    assert unknown_overrides(given, [*BY_NAME, *(name for name, spec in own.items() if spec.per_camera)]) == []
     for name, value in given.items():
-        BY_NAME[name].check(value)
+        (BY_NAME | own)[name].check(value)
 
 
 def test_there_is_a_configuration_for_each_domain():

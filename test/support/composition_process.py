@@ -19,12 +19,19 @@ HEIGHT, WIDTH = 120, 160
 FX = 100.0
 
 
-class Composition:
-    """A running `ros2 launch`, and a camera that shows it pictures, best effort as many drivers do."""
+class Launch:
+    """A running `ros2 launch` of a launch file.
 
-    def __init__(self, name, arguments, folder, environment, namespace="", camera=ros_graph.IMAGE_TOPIC):
+    Args:
+        name: Of the launch file, before `.launch.py`.
+        arguments: For it.
+        folder: Where it runs, and says what it says.
+        environment: Its environment.
+        namespace: Of the perception node.
+    """
+
+    def __init__(self, name, arguments, folder, environment, namespace=""):
         self._log = folder / "launch.log"
-        self._reports = folder
         with self._log.open("wb") as file:
             self.process = subprocess.Popen(
                 ["ros2", "launch", str(LAUNCH / f"{name}.launch.py"), *arguments],
@@ -35,20 +42,10 @@ class Composition:
                 start_new_session=True,
             )
         self.graph = ros_graph.Graph(f"{namespace}{ros_graph.NODE}")
-        qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-        node, info = self.graph.node, f"{camera.rpartition('/')[0]}/camera_info"
-        self._publishers = node.create_publisher(Image, camera, qos), node.create_publisher(CameraInfo, info, qos)
 
     @property
     def log(self):
         return self._log.read_text(errors="replace")
-
-    def reports(self, consumer, key):
-        """What the consumer wrote down so far with that key."""
-        file = self._reports / f"{consumer}.jsonl"
-        # A line that is being written has no end yet.
-        lines = file.read_text().split("\n")[:-1] if file.exists() else []
-        return [report for report in map(json.loads, lines) if key in report]
 
     def subscribe(self, kind, topic, qos=10):
         """Messages of a topic, as they come."""
@@ -56,9 +53,8 @@ class Composition:
         self.graph.node.create_subscription(kind, topic, received.append, qos)
         return received
 
-    def show(self, pixels, done, seconds=60.0):
-        """Show a picture again and again, with new stamps, until done."""
-        image, info = ros_graph.image_message(pixels), ros_graph.camera_info(WIDTH, HEIGHT, fx=FX)
+    def until(self, done, send, seconds=60.0):
+        """Send again and again, until done."""
         end = time.monotonic() + seconds
         while not done():
             said = self.log
@@ -66,16 +62,8 @@ class Composition:
             assert self.process.poll() is None, said
             assert "process has died" not in said, said
             assert "cannot configure" not in said, said
-            assert not self.errors(), f"{self.errors()}\n{said}"
-            image.header.stamp = info.header.stamp = ros_graph.now()
-            for publisher, message in zip(self._publishers, (image, info), strict=True):
-                publisher.publish(message)
+            send()
             self.graph.spin(0.3)
-
-    def errors(self):
-        return [
-            report["error"] for file in self._reports.glob("*.jsonl") for report in self.reports(file.stem, "error")
-        ]
 
     def end(self):
         """As Ctrl-C does; the exit status."""
@@ -90,3 +78,38 @@ class Composition:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
+
+
+class Composition(Launch):
+    """One with a camera that shows it pictures, best effort as many drivers do, and consumers that write reports."""
+
+    def __init__(self, name, arguments, folder, environment, namespace="", camera=ros_graph.IMAGE_TOPIC):
+        super().__init__(name, arguments, folder, environment, namespace)
+        self._reports = folder
+        qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+        node, info = self.graph.node, f"{camera.rpartition('/')[0]}/camera_info"
+        self._publishers = node.create_publisher(Image, camera, qos), node.create_publisher(CameraInfo, info, qos)
+
+    def reports(self, consumer, key):
+        """What the consumer wrote down so far with that key."""
+        file = self._reports / f"{consumer}.jsonl"
+        # A line that is being written has no end yet.
+        lines = file.read_text().split("\n")[:-1] if file.exists() else []
+        return [report for report in map(json.loads, lines) if key in report]
+
+    def show(self, pixels, done, seconds=60.0):
+        """Show a picture again and again, with new stamps, until done."""
+        image, info = ros_graph.image_message(pixels), ros_graph.camera_info(WIDTH, HEIGHT, fx=FX)
+
+        def send():
+            assert not self.errors(), f"{self.errors()}\n{self.log}"
+            image.header.stamp = info.header.stamp = ros_graph.now()
+            for publisher, message in zip(self._publishers, (image, info), strict=True):
+                publisher.publish(message)
+
+        self.until(done, send, seconds)
+
+    def errors(self):
+        return [
+            report["error"] for file in self._reports.glob("*.jsonl") for report in self.reports(file.stem, "error")
+        ]
