@@ -17,7 +17,7 @@ from joint_perception.ros.run_command import find_config
 
 PACKAGE = "joint_perception"
 ARGUMENTS = (
-    ("config", "nyud", "nyud, kitti, nyud_kitti, demo, or the path of a parameter YAML"),
+    ("config", "nyud", "nyud, kitti, nyud_kitti, demo, three_cameras, or the path of a parameter YAML"),
     ("weights", "", "named weights or checkpoint file, in place of the configuration's"),
     ("image", "", "topic of the camera images (empty: the configuration's, else `image`)"),
     ("camera_info", "", "topic of their camera_info (empty: camera_info beside the images)"),

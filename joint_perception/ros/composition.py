@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NODE = "joint_perception"
 # Launch arguments: name, default, description. These go to perception.launch.py as they are.
 HANDED_ON = (
-    ("config", "nyud", "nyud, kitti, nyud_kitti, demo, or the path of a parameter YAML"),
+    ("config", "nyud", "nyud, kitti, nyud_kitti, demo, three_cameras, or the path of a parameter YAML"),
     ("weights", "", "named weights or checkpoint file, in place of the configuration's"),
     ("image", "", "topic of the camera images (empty: the configuration's, else `image`)"),
     ("camera_info", "", "topic of their camera_info (empty: camera_info beside the images)"),
