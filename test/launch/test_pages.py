@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from launch_files import LAUNCH, arguments_of
 
-from joint_perception.demo.options import KINDS
 from joint_perception.pipeline.parameter_table import BY_NAME
-from joint_perception.ros import composition
 from joint_perception.ros.publisher import LABEL_INFO, OTHERS, PREDICTED, TAKEN
 
 ROOT = Path(__file__).parents[2]
-LAUNCH = {file.name: file for file in (ROOT / "launch").glob("*.launch.py")}
 STACKS = {  # page to launch file
     "rtabmap": "rtabmap.launch.py",
     "octomap": "octomap.launch.py",
@@ -28,14 +26,6 @@ PAGES = [*sorted(page.name for page in (ROOT / "docs").glob("*.md")), "../README
 TOPICS = {topic for topic, _, _ in (*PREDICTED, *TAKEN, *OTHERS)} | {LABEL_INFO}
 
 
-def arguments(launch_file):
-    """Name to (default, description) of a launch file's arguments, read without running it."""
-    tree = ast.parse(LAUNCH[launch_file].read_text())
-    (value,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "ARGUMENTS")
-    found = eval(compile(ast.Expression(value), launch_file, "eval"), {"composition": composition, "KINDS": KINDS})
-    return {name: (default, text) for name, default, text in found}
-
-
 def text_of(page):
     return (ROOT / "docs" / page).read_text()
 
@@ -44,16 +34,16 @@ def text_of(page):
 def test_every_launch_command_has_arguments_that_exist(page):
     for command in re.findall(r"ros2 launch joint_perception (.*?)(?:`|\n(?! {4})|\\?$)", text_of(page), re.DOTALL):
         file, *given = command.replace("\\\n", " ").split()
-        known = arguments(file)
+        known = arguments_of(file)
         for argument in (word for word in given if ":=" in word):
             assert argument.partition(":=")[0] in known, f"{page}: {command}"
 
 
 @pytest.mark.parametrize("page", STACKS)
 def test_every_argument_has_its_row_with_its_default(page):
-    known = arguments(STACKS[page])
+    known = arguments_of(STACKS[page])
     if page != "node":  # what is handed on is there
-        known = {name: value for name, value in known.items() if name not in arguments("perception.launch.py")}
+        known = {name: value for name, value in known.items() if name not in arguments_of("perception.launch.py")}
     rows = {}
     for names, default in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([^|]*)\|", text_of(f"{page}.md"), re.MULTILINE):
         row, defaults = re.findall(r"\w+", names), [d.strip() for d in default.split(",")]

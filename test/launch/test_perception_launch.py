@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,9 @@ from importlib.util import find_spec
 
 import pytest
 import ros_graph
+from builtin_interfaces.msg import Time
+from launch_files import LAUNCH, arguments_of
+from rosgraph_msgs.msg import Clock
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ros2") is None or find_spec("launch_ros") is None,
@@ -74,6 +78,54 @@ def test_arguments_reach_the_node(launch, checkpoints):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0, log.read_text()
     assert "process has finished cleanly" in log.read_text()
+
+
+def test_a_bag_of_years_ago_is_played_with_its_clock_in_a_loop(launch, checkpoints):
+    """As `ros2 bag play --clock --loop` does, and use_sim_time on our side."""
+    recorded_at, frames = 1_500_000_000, 3
+    process, log = launch(
+        "config:=kitti",
+        f"weights:={checkpoints(6)}",
+        f"image:={ros_graph.IMAGE_TOPIC}",
+        "device:=cpu",
+        "use_sim_time:=true",
+    )
+    graph = ros_graph.Graph()
+    clock = graph.node.create_publisher(Clock, "/clock", 10)
+    try:
+        graph.subscribe("label", "stats")
+        graph.wait_for_camera_match()
+        for turn in range(2):
+            graph.received.clear()
+            for second in range(recorded_at, recorded_at + frames):
+                stamp = Time(sec=second)
+                image = ros_graph.image_message(ros_graph.picture(64, 96), stamp=stamp)
+                for _ in range(100):
+                    clock.publish(Clock(clock=Time(sec=second, nanosec=1000)))
+                    graph.send(image, ros_graph.camera_info(96, 64, stamp))
+                    graph.spin(0.2)
+                    if any(message.header.stamp == stamp for message in graph.received["label"]):
+                        break
+                else:
+                    pytest.fail(f"turn {turn}, second {second}\n{log.read_text()}")
+        graph.wait(lambda: graph.received["stats"], "statistics")
+        latency = graph.received["stats"][-1].latency_milliseconds
+        assert abs(latency) < 10_000, "it was measured with the wall's clock"
+    finally:
+        graph.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0, log.read_text()
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[2] / "launch").glob("*.py")), ids=lambda file: file.name
+)
+def test_the_arguments_are_listed(file):
+    shown = subprocess.run(
+        ["ros2", "launch", "joint_perception", file.name, "--show-args"], capture_output=True, text=True, check=True
+    )
+
+    assert re.findall(r"^    '(\w+)':", shown.stdout, re.MULTILINE) == list(arguments_of(file))
 
 
 @pytest.mark.parametrize(
