@@ -117,13 +117,10 @@ def test_a_bag_of_years_ago_is_played_with_its_clock_in_a_loop(launch, checkpoin
     assert process.wait(timeout=30) == 0, log.read_text()
 
 
-@pytest.mark.parametrize(
-    "file", sorted((Path(__file__).parents[2] / "launch").glob("*.py")), ids=lambda file: file.name
-)
+@pytest.mark.parametrize("file", sorted(LAUNCH))
 def test_the_arguments_are_listed(file):
-    shown = subprocess.run(
-        ["ros2", "launch", "joint_perception", file.name, "--show-args"], capture_output=True, text=True, check=True
-    )
+    command = ["ros2", "launch", "joint_perception", file, "--show-args"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert re.findall(r"^    '(\w+)':", shown.stdout, re.MULTILINE) == list(arguments_of(file))
 
