@@ -26,6 +26,8 @@ ARGUMENTS = (
     ("rectify", "", "true: undistort the images by their camera_info"),
     ("namespace", "", "namespace of the node"),
     ("device", "", "auto, cpu, cuda or cuda:N, in place of the configuration's"),
+    ("runtime", "", "auto, torch, openvino, onnxruntime or tensorrt, in place of the configuration's"),
+    ("precision", "", "fp32, fp16 or bf16, in place of the configuration's"),
     ("rviz", "false", "start RViz2 with a view of the outputs"),
     ("use_sim_time", "false", "take the time from /clock"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
@@ -35,6 +37,8 @@ END_S = "20"  # for the frame in hand, which on a slow CPU takes longer than lau
 PARAMETERS = {
     "weights": "weights",
     "device": "device",
+    "runtime": "runtime",
+    "precision": "precision",
     "image": "image_topic",
     "camera_info": "camera_info_topic",
     "image_transport": "image_transport",

@@ -2,7 +2,9 @@
 """Frame in, prediction out, on a device."""
 
 from joint_perception.engine.backoff import Backoff, DeviceLostError, OutOfMemoryError
-from joint_perception.engine.engine import Engine, EngineError, load_engine
+from joint_perception.engine.devices import select_device
+from joint_perception.engine.engine import Engine, load_engine
+from joint_perception.engine.errors import EngineError, RuntimeUnavailableError
 from joint_perception.engine.frame import Frame, Prediction
 from joint_perception.engine.reading import Reading
 from joint_perception.engine.stopwatch import Stopwatch
@@ -16,6 +18,8 @@ __all__ = [
     "OutOfMemoryError",
     "Prediction",
     "Reading",
+    "RuntimeUnavailableError",
     "Stopwatch",
     "load_engine",
+    "select_device",
 ]

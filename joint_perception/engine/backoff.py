@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from joint_perception.engine.engine import EngineError
+from joint_perception.engine.errors import EngineError
+from joint_perception.engine.frame import EVERYTHING
 from joint_perception.engine.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from joint_perception.engine.engine import Engine
     from joint_perception.engine.frame import Frame, Prediction
@@ -67,7 +68,11 @@ class Backoff:
         self._since = 0  # batches since the limit changed
 
     def predict(
-        self, frames: Sequence[Frame], stopwatch: Stopwatch | None = None, readings: Sequence[Reading] | None = None
+        self,
+        frames: Sequence[Frame],
+        stopwatch: Stopwatch | None = None,
+        readings: Sequence[Reading] | None = None,
+        wanted: Collection[str] = EVERYTHING,
     ) -> list[Prediction]:
         """See `Engine.predict`.
 
@@ -84,9 +89,8 @@ class Backoff:
             trouble = ""
             lost = False
             try:
-                predictions += self.engine.predict(
-                    frames[part], stopwatch, None if readings is None else readings[part]
-                )
+                own = None if readings is None else readings[part]
+                predictions += self.engine.predict(frames[part], stopwatch, own, wanted)
             except (RuntimeError, MemoryError) as error:
                 lost = is_device_lost(error)
                 if not lost and not is_out_of_memory(error):

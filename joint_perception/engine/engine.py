@@ -9,17 +9,23 @@ import torch
 
 from joint_perception.domains import Domain, DomainError, get_domain
 from joint_perception.domains.catalogue import DOMAINS
+from joint_perception.engine.devices import select_device
+from joint_perception.engine.errors import EngineError
+from joint_perception.engine.frame import EVERYTHING
 from joint_perception.engine.postprocess import to_predictions
-from joint_perception.engine.preprocess import to_input
+from joint_perception.engine.preprocess import to_pixels
 from joint_perception.engine.reading import Reading
+from joint_perception.engine.runtimes.selection import Choice, choose_runtime
+from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.engine.stopwatch import Stopwatch
 from joint_perception.network import Outputs, load_network, resolve_weights
 from joint_perception.network.temperatures import read_temperatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from joint_perception.engine.frame import Frame, Prediction
+    from joint_perception.engine.runtimes.runtime import Runtime
     from joint_perception.network import JointNetwork
 
 T = TypeVar("T")
@@ -28,21 +34,19 @@ T = TypeVar("T")
 MIN_SIZE = 32
 
 
-class EngineError(RuntimeError):
-    """A device that is not there, or a network, a domain and a size that do not fit together."""
-
-
 class Engine:
     """A network on a device, and what its outputs mean.
 
     Args:
-        network: In evaluation mode; it is moved to the device.
+        network: It is put into evaluation mode and moved to the device.
         domain: What its labels and depths mean.
         device: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`.
         network_size: (height, width) the image is resized to for the network; None: the image's own. Depth
             comes out as the network says it at that size: a `Reading` corrects it for another focal length.
         image_width: Width in pixels of the images the weights were trained on; None: of the domain's own.
         temperatures: What the weights' confidence was calibrated to, by domain (see `network.temperatures`).
+        runtime: What runs the network, on that device; None: plain torch, which all others are measured against.
+        choice: Why that runtime; None: it was given.
 
     Raises:
         EngineError: The device does not exist, the size is too small, or the domain does not fit the head.
@@ -56,6 +60,8 @@ class Engine:
         network_size: tuple[int, int] | None = None,
         image_width: int | None = None,
         temperatures: Mapping[str, float] | None = None,
+        runtime: Runtime | None = None,
+        choice: Choice | None = None,
     ) -> None:
         if network_size is not None and min(network_size) < MIN_SIZE:
             raise EngineError(
@@ -72,8 +78,9 @@ class Engine:
         self.network_size = network_size
         self._image_width = image_width
         self.temperatures = dict(temperatures or {})
-        # Channels last: the layout that CPU and GPU convolutions want; no value changes its place.
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        plain = PlainRuntime(network, self.device)
+        self.network, self.runtime = plain.network, runtime or plain
+        self.choice = choice or Choice(self.runtime.name, self.runtime.precision, "given")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -86,6 +93,7 @@ class Engine:
         frames: Sequence[Frame],
         stopwatch: Stopwatch | None = None,
         readings: Sequence[Reading] | None = None,
+        wanted: Collection[str] = EVERYTHING,
     ) -> list[Prediction]:
         """Run the network on a batch of frames.
 
@@ -95,6 +103,7 @@ class Engine:
             frames: Any number, any sizes.
             stopwatch: Gets the time of the stages `preprocess`, `network` and `postprocess`.
             readings: How each frame's outputs are read; None: by the engine's domain, its metres as they are.
+            wanted: Of `confidence` and `normals`, those that are wanted; the others are not computed, and None.
 
         Returns:
             One prediction for each frame, in their order, each at its frame's size.
@@ -104,16 +113,16 @@ class Engine:
         predictions: dict[int, Prediction] = {}
         for indices in _groups(frames, lambda frame: self.network_size or frame.image.shape[:2]):
             with stopwatch.stage("preprocess"):
-                batch = self._input([frames[i] for i in indices])
+                pixels = self._pixels([frames[i] for i in indices])
             with stopwatch.stage("network"):
-                outputs = self.network(batch)
+                outputs = self.runtime(pixels)
                 if self.device.type == "cuda":
                     torch.cuda.synchronize(self.device)  # else the time would count as post-processing
             with stopwatch.stage("postprocess"):
                 for rows in _groups(indices, lambda i: (frames[i].image.shape[:2], readings[i])):
                     height, width = frames[indices[rows[0]]].image.shape[:2]
                     own = _rows(outputs, rows)
-                    found = to_predictions(own, (height, width), readings[indices[rows[0]]])
+                    found = to_predictions(own, (height, width), readings[indices[rows[0]]], wanted)
                     predictions.update(zip((indices[row] for row in rows), found, strict=True))
         return [predictions[i] for i in range(len(predictions))]
 
@@ -132,14 +141,18 @@ class Engine:
             return None
         return domain.focal_length_at(self._image_width or domain.image_width)
 
-    def _input(self, frames: Sequence[Frame]) -> torch.Tensor:
+    def describe(self) -> str:
+        """What runs the network and why, in one line."""
+        return self.choice.describe()
+
+    def _pixels(self, frames: Sequence[Frame]) -> torch.Tensor:
         # Images of different sizes that the network sees at one size are resized apart, then stacked.
         groups = _groups(frames, lambda frame: frame.image.shape)
-        parts = [to_input([frames[i].image for i in group], self.device, self.network_size) for group in groups]
+        parts = [to_pixels([frames[i].image for i in group], self.device, self.network_size) for group in groups]
         if len(parts) == 1:
             return parts[0]
         order = torch.tensor([i for group in groups for i in group], device=self.device).argsort()
-        return torch.cat(parts)[order].contiguous(memory_format=torch.channels_last)
+        return torch.cat([part.float() for part in parts])[order]
 
 
 def _groups(items: Sequence[T], key: Callable[[T], Any]) -> list[list[int]]:
@@ -164,33 +177,13 @@ def _rows(outputs: Outputs, rows: list[int]) -> Outputs:
     return Outputs(outputs.segm[rows], outputs.depth[rows], normal)
 
 
-def select_device(name: str) -> torch.device:
-    """The torch device of that name: `auto`, `cpu`, `cuda` or `cuda:N`.
-
-    Raises:
-        EngineError: The name is none of these, or there is no such CUDA device here.
-    """
-    if name == "auto":
-        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()) or name in ("cpu:", "cuda:"):
-        raise EngineError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N")
-    if kind == "cpu":
-        return torch.device("cpu")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(index or 0) >= count:
-        raise EngineError(
-            f"device {name!r} is not on this machine, torch {torch.__version__} sees {count} CUDA devices; use "
-            "device auto or cpu, or install the NVIDIA driver and a CUDA build of torch"
-        )
-    return torch.device("cuda", int(index or 0))
-
-
 def load_engine(
     weights: str,
     domain: str | None = None,
     device: str = "auto",
     network_size: tuple[int, int] | None = None,
+    runtime: str = "torch",
+    precision: str = "fp32",
 ) -> Engine:
     """Build an engine from weights.
 
@@ -200,6 +193,8 @@ def load_engine(
             whose number of classes the checkpoint has.
         device: See `Engine`.
         network_size: See `Engine`.
+        runtime: `torch`, `openvino`, `onnxruntime`, `tensorrt`; or `auto`, the fastest that is installed and agrees.
+        precision: `fp32`, `fp16` or `bf16`.
 
     Raises:
         WeightsError, CheckpointError, DomainError, EngineError: Named after what is wrong.
@@ -207,10 +202,11 @@ def load_engine(
     located = resolve_weights(weights)
     network = load_network(located.path)
     name = domain or located.domain or _domain_of(network.num_classes, weights)
+    known = get_domain(name, network.num_classes)
+    place = select_device(device)
+    opened, choice = choose_runtime(runtime, network.to(place), place, precision)
     temperatures = read_temperatures(located.path)
-    return Engine(
-        network, get_domain(name, network.num_classes), device, network_size, located.image_width, temperatures
-    )
+    return Engine(network, known, device, network_size, located.image_width, temperatures, opened, choice)
 
 
 def _domain_of(num_classes: int, weights: str) -> str:

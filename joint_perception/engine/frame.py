@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from joint_perception.geometry import Pinhole
 
 _CHANNELS = 3
+# What a prediction can hold besides labels and depth, which it always does.
+EVERYTHING = ("confidence", "normals")
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class Prediction:
     Attributes:
         labels: (H, W) uint8 class ids of the domain.
         depth: (H, W) float32 metres along the optical axis; NaN outside the domain's depth range.
-        confidence: (H, W) float32 0..1: softmax probability of the label.
-        normals: (H, W, 3) float32 unit vectors in the optical frame; None where the network has no head
-            for them.
+        confidence: (H, W) float32 0..1: softmax probability of the label; None where it was not wanted.
+        normals: (H, W, 3) float32 unit vectors in the optical frame; None where they were not wanted or the
+            network has no head for them.
     """
 
     labels: npt.NDArray[np.uint8]
     depth: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32] | None
     normals: npt.NDArray[np.float32] | None = None

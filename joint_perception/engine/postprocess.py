@@ -9,16 +9,20 @@ import torch
 from torch.nn import functional
 
 from joint_perception.domains.domain import VOID_ID
-from joint_perception.engine.frame import Prediction
+from joint_perception.engine.frame import EVERYTHING, Prediction
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy.typing as npt
 
     from joint_perception.engine.reading import Reading
     from joint_perception.network import Outputs
 
 
-def to_predictions(outputs: Outputs, size: tuple[int, int], reading: Reading) -> list[Prediction]:
+def to_predictions(
+    outputs: Outputs, size: tuple[int, int], reading: Reading, wanted: Collection[str] = EVERYTHING
+) -> list[Prediction]:
     """Resize the outputs to the image, then decide.
 
     Logits are interpolated and then compared; ids never are interpolated. Depth is the head's absolute
@@ -29,6 +33,7 @@ def to_predictions(outputs: Outputs, size: tuple[int, int], reading: Reading) ->
         outputs: Of N images.
         size: (height, width) of the images.
         reading: Which channels of the segmentation head count, and which depths.
+        wanted: Of `confidence` and `normals`, those that are wanted.
 
     Returns:
         N predictions.
@@ -37,12 +42,17 @@ def to_predictions(outputs: Outputs, size: tuple[int, int], reading: Reading) ->
     first = domain.first_channel
     logits = _resize(outputs.segm[:, first : first + domain.num_classes], size)
     best, labels = logits.max(dim=1)
-    if reading.temperature != 1.0:  # after the labels: rounding must not make two logits equal
-        best, logits = best / reading.temperature, logits / reading.temperature
-    # Probability of the greatest logit: exp(best) / sum exp, without the other N - 1 divisions.
-    confidence = torch.exp(best - torch.logsumexp(logits, dim=1))
-    # A NaN logit means that the network's sums overflowed: the label is arbitrary, and is trusted by nobody.
-    confidence = torch.nan_to_num(confidence, nan=0.0).clamp_(0.0, 1.0)
+    labels = labels.to(torch.uint8)
+    confidence = None
+    if "confidence" in wanted or reading.min_confidence > 0:
+        if reading.temperature != 1.0:  # after the labels: rounding must not make two logits equal
+            best, logits = best / reading.temperature, logits / reading.temperature
+        # Probability of the greatest logit: exp(best) / sum exp, without the other N - 1 divisions.
+        confidence = torch.exp(best - torch.logsumexp(logits, dim=1))
+        # A NaN logit means that the network's sums overflowed: the label is arbitrary, and is trusted by nobody.
+        confidence = torch.nan_to_num(confidence, nan=0.0).clamp_(0.0, 1.0)
+        if reading.min_confidence > 0:
+            labels = labels.masked_fill(confidence < reading.min_confidence, VOID_ID)
 
     depth = _resize(outputs.depth, size).squeeze(1).abs()
     if reading.depth_scale != 1.0:
@@ -51,14 +61,13 @@ def to_predictions(outputs: Outputs, size: tuple[int, int], reading: Reading) ->
     depth = torch.where((depth >= low) & (depth <= high), depth, torch.nan)
 
     normals = None
-    if outputs.normal is not None:
+    if outputs.normal is not None and "normals" in wanted:
         normals = functional.normalize(_resize(outputs.normal, size), dim=1).permute(0, 2, 3, 1)
 
-    labels = labels.to(torch.uint8)
-    if reading.min_confidence > 0:
-        labels = labels.masked_fill(confidence < reading.min_confidence, VOID_ID)
-    ids, metres, probability = _numpy(labels), _numpy(depth), _numpy(confidence)
-    vectors = [None] * len(ids) if normals is None else _numpy(normals)
+    nothing = [None] * len(labels)
+    ids, metres = _numpy(labels), _numpy(depth)
+    probability = nothing if confidence is None or "confidence" not in wanted else _numpy(confidence)
+    vectors = nothing if normals is None else _numpy(normals)
     return [Prediction(*row) for row in zip(ids, metres, probability, vectors, strict=True)]
 
 

@@ -28,7 +28,7 @@ class PointSet:
 
     Attributes:
         data: (..., 6) float32, C-contiguous: x, y, z in metres; then rgb (the bits of 0x00RRGGBB), label (the
-            bits of a uint32) and confidence 0..1. (N, 6) for a set of points without an order.
+            bits of a uint32) and confidence 0..1, NaN where it is not known. (N, 6) for points without an order.
     """
 
     data: npt.NDArray[np.float32]
@@ -99,7 +99,7 @@ def make_cloud(
     image: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.uint8],
     depth: npt.NDArray[np.float32],
-    confidence: npt.NDArray[np.float32],
+    confidence: npt.NDArray[np.float32] | None,
     camera: Pinhole,
     excluded: Collection[int] = (),
     options: CloudOptions | None = None,
@@ -110,7 +110,7 @@ def make_cloud(
         image: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8 class ids.
         depth: (H, W) float32 metres along the optical axis; NaN where there is none.
-        confidence: (H, W) float32 0..1.
+        confidence: (H, W) float32 0..1; None: not known, NaN in every point.
         camera: The camera of an image of this size.
         excluded: Class ids that get no point, such as sky.
         options: What else gets none; None: nothing.
@@ -123,9 +123,10 @@ def make_cloud(
         ValueError: The shapes differ, or are not the camera's.
     """
     height, width = labels.shape
-    if not image.shape[:2] == depth.shape == confidence.shape == (camera.height, camera.width) == (height, width):
+    sure = labels.shape if confidence is None else confidence.shape
+    if not image.shape[:2] == depth.shape == sure == (camera.height, camera.width) == (height, width):
         raise ValueError(
-            f"image {image.shape[:2]}, labels {labels.shape}, depth {depth.shape}, confidence {confidence.shape} "
+            f"image {image.shape[:2]}, labels {labels.shape}, depth {depth.shape}, confidence {sure} "
             f"and camera {(camera.height, camera.width)} must be of one height and width"
         )
     options = options or CloudOptions()
@@ -135,7 +136,7 @@ def make_cloud(
     if options.stride > 1:
         every = slice(None, None, options.stride)
         image, labels = image[every, every], labels[every, every]
-        depth, confidence = depth[every, every], confidence[every, every]
+        depth, confidence = depth[every, every], None if confidence is None else confidence[every, every]
         rays_x, rays_y = rays_x[every], rays_y[every]
     if excluded:
         dropped = np.zeros(256, bool)
@@ -155,5 +156,5 @@ def make_cloud(
     rgb = data.view(np.uint8).reshape(*labels.shape, POINT_STEP)[..., 12:16]
     rgb[..., 0], rgb[..., 1], rgb[..., 2], rgb[..., 3] = image[..., 2], image[..., 1], image[..., 0], 0
     cloud.labels[...] = labels
-    data[..., 5] = confidence
+    data[..., 5] = np.nan if confidence is None else confidence
     return cloud

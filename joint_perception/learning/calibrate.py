@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from joint_perception.domains import DOMAINS, get_domain
 from joint_perception.domains.domain import VOID_ID
-from joint_perception.engine.engine import select_device
+from joint_perception.engine.devices import select_device
 from joint_perception.learning.confidence import ConfidenceMetric, ConfidenceScores, fit_temperature
 from joint_perception.learning.datasets import DatasetError, network_input
 

@@ -139,6 +139,7 @@ def _write(engine: Teacher, labels: PseudoLabels, waiting: list[tuple[str, Sampl
 
 def _hard(engine: Teacher, record: Record, prediction: Prediction) -> npt.NDArray[Any]:
     if record.modality == "segm":
+        assert prediction.confidence is not None  # everything is wanted of the teacher
         return np.where(prediction.confidence < record.min_confidence, np.uint8(VOID_ID), prediction.labels)
     excluded = [i for i, name in enumerate(engine.domain.class_names) if name in _WITHOUT_SURFACE]
     nothing = np.isin(prediction.labels, excluded)

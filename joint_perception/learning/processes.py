@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import distributed
 
-from joint_perception.engine.engine import select_device
+from joint_perception.engine.devices import select_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from joint_perception.domains.domain import VOID_ID
 from joint_perception.engine import Prediction
-from joint_perception.engine.engine import select_device
+from joint_perception.engine.devices import select_device
 from joint_perception.learning import augment  # noqa: F401 (makes torchvision importable beside any torch)
 from joint_perception.learning.datasets import DatasetError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from joint_perception.domains import DOMAINS
+from joint_perception.offline.runtime_options import add_runtime_options
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--weights", required=True, help="named weights or checkpoint file")
     parser.add_argument("--domain", choices=tuple(DOMAINS), help="what the labels mean (default: the data set's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_runtime_options(parser)
     parser.add_argument(
         "--crop", default="none", choices=_CROPS, help="part of the image depth is measured in (default: none)"
     )
@@ -67,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         dataset = Degraded(dataset, degradation)
     domain = options.domain or (dataset.domain.name if dataset.domain else None)
     evaluation = evaluate(
-        load_engine(options.weights, domain, options.device),
+        load_engine(options.weights, domain, options.device, runtime=options.runtime, precision=options.precision),
         dataset,
         weights=options.weights,
         crop=options.crop,

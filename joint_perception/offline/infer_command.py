@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from joint_perception.domains import DOMAINS
+from joint_perception.offline.runtime_options import add_runtime_options
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--weights", required=True, help="named weights or checkpoint file")
     parser.add_argument("--domain", choices=tuple(DOMAINS), help="what the labels mean (default: the weights' own)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_runtime_options(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument(
         "--fx",
@@ -65,7 +67,9 @@ def run(options: argparse.Namespace) -> int:
     if options.fx is not None and not 0 < options.fx < math.inf:
         raise OptionError(f"--fx is {options.fx}; a focal length in pixels is a number above zero")
 
-    engine = load_engine(options.weights, options.domain, options.device)
+    engine = load_engine(
+        options.weights, options.domain, options.device, runtime=options.runtime, precision=options.precision
+    )
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

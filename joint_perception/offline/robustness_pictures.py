@@ -79,6 +79,7 @@ def draw_examples(engine: Engine, dataset: Dataset, degradations: Sequence[Degra
     for name, worse in (("clean", None), *((str(d), d) for d in degradations)):
         sample = dataset[index] if worse is None else worse.apply(dataset[index], index)
         prediction = engine.predict([Frame(sample.image)])[0]
+        assert prediction.confidence is not None  # everything is wanted
         colors = engine.domain.colorize(prediction.labels)
         sure = np.repeat(np.rint(255 * prediction.confidence).astype(np.uint8)[..., None], 3, axis=2)
         tiles = (

@@ -27,6 +27,20 @@ PARAMETERS: tuple[Spec, ...] = (
         "frames are dropped for want of memory, and a lost device ends the process with exit status 70.",
     ),
     Spec(
+        "runtime",
+        default="auto",
+        description="What runs the network: torch, openvino, onnxruntime or tensorrt; auto: the fastest that is "
+        "installed and agrees with torch in fp32 (99 % of labels, depth within 1 %).",
+        choices=("auto", "torch", "openvino", "onnxruntime", "tensorrt"),
+    ),
+    Spec(
+        "precision",
+        default="fp32",
+        description="Number format of the network's sums: fp32; bf16, for CPUs and GPUs that have it; fp16, for CUDA "
+        "devices.",
+        choices=("fp32", "fp16", "bf16"),
+    ),
+    Spec(
         "network.width",
         default=0,
         description="Width in pixels the image is resized to for the network; 0, with height 0: the image's own. "

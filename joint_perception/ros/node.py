@@ -138,15 +138,20 @@ class PerceptionNode(LifecycleNode):
         self._settings.locked = True
         self.get_logger().info(
             f"configured: weights {self._settings['weights']!r}, domain {engine.domain.name} "
-            f"({engine.domain.num_classes} classes), device {engine.device}, in {time.perf_counter() - start:.1f} s"
+            f"({engine.domain.num_classes} classes), device {engine.device}, in {time.perf_counter() - start:.1f} s; "
+            f"runtime {engine.describe()}"
         )
 
     def _load(self, device: str | None = None) -> Engine:
+        # In another device's stead: what was asked for may not be there, and nobody waits for a choice.
+        runtime, precision = ("torch", "fp32") if device else (self._settings["runtime"], self._settings["precision"])
         engine = load_engine(
             self._settings["weights"],
             self._settings["domain"],
             device or self._settings["device"],
             self._settings.network_size(),
+            runtime,
+            precision,
         )
         for name in self._settings.cameras:
             settings = self._settings.of(name)

@@ -95,6 +95,15 @@ class OutputPublisher:
         """Whether anybody subscribes to what the network must run for."""
         return any(self.wanted(topic) for topic, _, _ in PREDICTED)
 
+    def wanted_of_engine(self) -> set[str]:
+        """What the engine must compute besides labels and depth, of `engine.frame.EVERYTHING`."""
+        found = set()
+        if any(self.wanted(topic) for topic in ("confidence", "points", "obstacles")):
+            found.add("confidence")
+        if self.wanted("normals") and self._settings["normals.source"] != "depth":
+            found.add("normals")
+        return found
+
     def wants_frame(self) -> bool:
         """Whether anybody subscribes to what comes with the image alone."""
         return any(self.wanted(topic) for topic, _, _ in TAKEN)
@@ -151,7 +160,7 @@ class OutputPublisher:
 
     def _publish_labels(self, taken: CameraFrame, prediction: Prediction, meaning: LabelMeaning) -> None:
         header = taken.header
-        if self.wanted("confidence"):
+        if self.wanted("confidence") and prediction.confidence is not None:
             self._publish("confidence", confidence_message(header, prediction.confidence))
         if not any(self.wanted(topic) for topic in ("label", "label_color", "overlay")):
             return

@@ -15,6 +15,8 @@ _OVERRIDES = {
     "weights": "weights",
     "domain": "domain",
     "device": "device",
+    "runtime": "runtime",
+    "precision": "precision",
     "image_topic": "image_topic",
     "camera_info_topic": "camera_info_topic",
 }
@@ -36,6 +38,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--weights", help="named weights or checkpoint file, in place of the configuration's")
     parser.add_argument("--domain", help="nyud, kitti or nyud_kitti, in place of the configuration's")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--runtime", help="auto, torch, openvino, onnxruntime or tensorrt")
+    parser.add_argument("--precision", help="fp32, fp16 or bf16")
     parser.add_argument("--image-topic", help="sensor_msgs/Image topic (default: image)")
     parser.add_argument(
         "--camera-info-topic", help="sensor_msgs/CameraInfo topic (default: camera_info beside the images)"

@@ -254,7 +254,9 @@ class Worker:
         with self._counting(list(taken), progress):
             backoff = self._backoff
             readings = [channel.reading(backoff.engine, frame) for channel, (frame, _) in taken.items()]
-            predictions = backoff.predict([frame.frame for frame, _ in taken.values()], stopwatch, readings)
+            frames = [frame.frame for frame, _ in taken.values()]
+            wanted = set().union(*(channel.publisher.wanted_of_engine() for channel in taken))
+            predictions = backoff.predict(frames, stopwatch, readings, wanted)
             for (channel, (frame, own)), reading, prediction in zip(taken.items(), readings, predictions, strict=True):
                 with self._counting([channel], progress):
                     own.seconds.update(stopwatch.seconds)

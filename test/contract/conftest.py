@@ -135,6 +135,7 @@ def stations(own_domain, far_sighted, tmp_path_factory):
         "weights": str(far_sighted),
         "image_topic": ros_graph.IMAGE_TOPIC,
         "device": "cpu",
+        "runtime": "torch",
         "depth.focal_correction": "off",  # the pictures' camera has another lens than KITTI's
     }
     special = {

@@ -11,6 +11,7 @@ from joint_perception.domains import KITTI
 from joint_perception.engine import Backoff, DeviceLostError, Engine, Frame, OutOfMemoryError
 from joint_perception.engine import backoff as module
 from joint_perception.engine.backoff import is_device_lost, is_out_of_memory
+from joint_perception.engine.frame import EVERYTHING
 from joint_perception.network import load_network
 
 LOST = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported"
@@ -24,13 +25,13 @@ class Scarce:
     def __init__(self, engine, room):
         self.engine, self.room, self.lost, self.batches = engine, room, False, []
 
-    def predict(self, frames, stopwatch=None, readings=None):
+    def predict(self, frames, stopwatch=None, readings=None, wanted=EVERYTHING):
         self.batches.append(len(frames))
         if self.lost:
             raise RuntimeError(LOST)
         if len(frames) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return self.engine.predict(frames, stopwatch, readings)
+        return self.engine.predict(frames, stopwatch, readings, wanted)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from formula_checkpoint import formula_image, write_formula_checkpoint
 
 from joint_perception.domains import KITTI, NYUD, DomainError, get_domain
 from joint_perception.engine import Engine, EngineError, Frame, Stopwatch, load_engine
-from joint_perception.engine.engine import select_device
+from joint_perception.engine.devices import select_device
 from joint_perception.network import CheckpointError, JointNetwork, WeightsError
 
 

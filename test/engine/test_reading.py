@@ -36,10 +36,10 @@ def test_two_domains_in_one_batch(engine, checkpoints):
 def test_other_sizes_share_a_batch_at_the_networks_size(checkpoints):
     engine = load_engine(str(checkpoints(46, 3)), "nyud", "cpu", (64, 96))
     sizes = []
-    engine.network.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape)))
+    engine.runtime.graph.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape)))
     frames = [Frame(formula_image(*size)) for size in ((64, 96), (120, 80), (64, 96), (50, 70))]
     together = engine.predict(frames)
-    assert sizes == [(4, 3, 64, 96)], "one pass for all"
+    assert sizes == [(4, 64, 96, 3)], "one pass for all"
     for frame, prediction in zip(frames, together, strict=True):
         assert prediction.labels.shape == frame.image.shape[:2]
         same(prediction, engine.predict([frame])[0])

@@ -37,6 +37,9 @@ class Channel:
     def wants_prediction(self):
         return True
 
+    def wanted_of_engine(self):
+        return set()
+
     def reading(self, engine, frame):
         return None
 
@@ -57,7 +60,7 @@ class Engine:
     def __init__(self, hangs_on=()):
         self.hangs_on, self.let_go = hangs_on, threading.Event()
 
-    def predict(self, frames, stopwatch, readings):
+    def predict(self, frames, stopwatch, readings, wanted):
         with stopwatch.stage("network"):
             if set(frames) & set(self.hangs_on):
                 self.let_go.wait(WAIT_S)
