@@ -50,13 +50,14 @@ RULES = {
     "engine": rule("network domains", "torch numpy", only_for_types="geometry"),
     "geometry": rule("domains", "numpy cv2", only_for_types="engine"),
     # Knows the fields of messages, for the type checker's sake their names too, and needs none of ROS.
-    "pipeline": rule("engine geometry network domains", "numpy cv2 yaml", ros_types=True),
-    "ros": rule("pipeline engine geometry network domains", ANYTHING, ros=True),
+    "pipeline": rule("plain_yaml engine geometry network domains", "numpy cv2 yaml", ros_types=True),
+    "ros": rule("plain_yaml pipeline engine geometry network domains", ANYTHING, ros=True),
     # Measuring needs a data set, and so its room; what a robot runs must not load that.
     "offline": rule("pipeline engine geometry network domains", ANYTHING, only_inside_functions="learning"),
-    "learning": rule("engine geometry network domains", ANYTHING),
+    "learning": rule("plain_yaml engine geometry network domains", ANYTHING),
     "demo": rule("ros pipeline offline learning engine geometry network domains", ANYTHING, ros=True),
     "cli": rule("ros offline demo learning", ""),
+    "plain_yaml": rule("", "yaml"),
     "__init__": rule("", ""),
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import random
 import secrets
 from contextlib import contextmanager
@@ -63,7 +62,7 @@ def load_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise StateError(f"there is no {path} to resume from; leave --resume out to begin") from error
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+    except Exception as error:  # an unpickler fed with damaged bytes raises anything, SafetensorError by its suffix too
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise StateError(f"{path} cannot be read: {first}; begin anew in another --out") from error
     if not isinstance(state, dict) or "step" not in state:

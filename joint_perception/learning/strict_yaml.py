@@ -8,7 +8,7 @@ import difflib
 import types
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
+from joint_perception.plain_yaml import YamlError, load_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +24,14 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file of plain values.
 
     Raises:
-        ConfigError: The file is not there, or no YAML.
+        ConfigError: The file is not there, no YAML, or above the limits of `plain_yaml`.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path)
     except OSError as error:
         raise ConfigError(f"config {str(path)!r} cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config {str(path)!r} is not YAML: {error}") from error
+    except YamlError as error:
+        raise ConfigError(f"config {error}") from error
 
 
 def build(kind: type[T], value: Any, where: str) -> T:
@@ -39,7 +39,7 @@ def build(kind: type[T], value: Any, where: str) -> T:
 
     Args:
         kind: A dataclass of numbers, words, tuples, dicts of these, and such dataclasses.
-        value: Of `yaml.safe_load`.
+        value: Of `read_yaml`.
         where: What errors call it.
 
     Raises:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from joint_perception.engine import Prediction
 from joint_perception.engine.devices import select_device
 from joint_perception.learning import augment  # noqa: F401 (makes torchvision importable beside any torch)
 from joint_perception.learning.datasets import DatasetError
+from joint_perception.network.weights import digests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,8 @@ class TorchvisionTeacher:
     """A segmentation model of torchvision's, with the `predict` of `Engine`; it has labels only.
 
     Args:
-        name: `torchvision:MODEL`, whose published weights torchvision downloads, or `torchvision:MODEL=FILE` with a
-            state dict on this machine.
+        name: `torchvision:MODEL`, whose published weights are in torch's cache, or `torchvision:MODEL=FILE` with a
+            state dict. Nothing is downloaded: where they are not there, the error says from where to where.
         domain: Whose ids it shall say; what the domain has no class for becomes void.
         device: See `Engine`.
 
@@ -69,7 +69,7 @@ class TorchvisionTeacher:
         self.file = (
             Path(file).expanduser() if file else Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
         )
-        state = _read(self.file) if file else _download(published, model)
+        state = _read(self.file) if file else _read_published(self.file, published.url, model)
         auxiliary = any(key.startswith(_AUXILIARY) for key in state)
         network = get_model(model, weights=None, weights_backbone=None, aux_loss=auxiliary)
         try:
@@ -112,7 +112,7 @@ def _ids(categories: Sequence[str], domain: Domain, model: str) -> Any:
 def _read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except Exception as error:  # an unpickler fed with damaged bytes raises anything, SafetensorError by its suffix too
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise DatasetError(
             f"weights {path} cannot be read: {first}; give a state dict that torch.save wrote"
@@ -122,12 +122,18 @@ def _read(path: Path) -> dict[str, Any]:
     return state
 
 
-def _download(published: Any, model: str) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = published.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:
+def _read_published(path: Path, url: str, model: str) -> dict[str, Any]:
+    if not path.is_file():
         raise DatasetError(
-            f"the weights of torchvision's {model} cannot be downloaded from {published.url}: {error}; bring the file "
-            f"here and write {PREFIX}{model}=FILE"
-        ) from error
-    return state
+            f"the weights of torchvision's {model} are not on this machine; bring them here with `curl -fL "
+            f"--create-dirs -o {path} {url}`, or write {PREFIX}{model}=FILE"
+        )
+    # As torch.hub does it: the name ends in a dash and the beginning of the content's SHA-256.
+    begins = path.stem.rpartition("-")[2]
+    digest = digests(path)[2]
+    if not digest.startswith(begins):
+        raise DatasetError(
+            f"{path} is not what {url} publishes: its SHA-256 begins with {digest[: len(begins)]}, not {begins}; "
+            "delete it and bring it anew"
+        )
+    return _read(path)

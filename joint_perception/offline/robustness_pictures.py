@@ -75,7 +75,7 @@ def draw_examples(engine: Engine, dataset: Dataset, degradations: Sequence[Degra
     Returns:
         (H', W', 3) uint8 RGB. Confidence is black at 0 and white at 1.
     """
-    rows = [_heading(("image", "labels", "confidence, white is sure", "depth, red is near"))]
+    rows = [_heading(("image", "labels", "confidence (white is sure)", "depth (red is near)"))]
     for name, worse in (("clean", None), *((str(d), d) for d in degradations)):
         sample = dataset[index] if worse is None else worse.apply(dataset[index], index)
         prediction = engine.predict([Frame(sample.image)])[0]
@@ -88,10 +88,7 @@ def draw_examples(engine: Engine, dataset: Dataset, degradations: Sequence[Degra
             sure,
             depth_picture(prediction.depth)[0],
         )
-        row = np.hstack([_tile(tile) for tile in tiles])
-        cv2.putText(row, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 3, cv2.LINE_AA)
-        cv2.putText(row, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _INK, 1, cv2.LINE_AA)
-        rows.append(row)
+        rows += [_heading((name, "", "", "")), np.hstack([_tile(tile) for tile in tiles])]
     return np.vstack(rows)
 
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import yaml
-
 from joint_perception.domains import DomainError
 from joint_perception.domains.grouping import Grouping
 from joint_perception.pipeline.share import share_folder
+from joint_perception.plain_yaml import YamlError, load_yaml
 
 
 def load_grouping(name_or_path: str) -> Grouping:
@@ -35,7 +34,7 @@ def load_grouping(name_or_path: str) -> Grouping:
 @functools.lru_cache(maxsize=16)
 def _read(path: Path, _modified: int) -> Grouping:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DomainError(f"grouping {path}: not YAML: {error}") from error
+        content = load_yaml(path)
+    except YamlError as error:
+        raise DomainError(f"grouping {error}") from error
     return Grouping.from_mapping(content, path.stem)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
+from joint_perception.plain_yaml import load_yaml
 from joint_perception.ros.run_command import find_config
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def node_parameters(file: Path) -> dict[str, Any]:
             else:
                 collect(value, f"{prefix}{key}." if inside else "", inside=inside or key == "ros__parameters")
 
-    collect(yaml.safe_load(file.read_text()), "", inside=False)
+    collect(load_yaml(file), "", inside=False)
     return found
 
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from weights_server import WeightsServer
 
+from joint_perception.network import download
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
@@ -28,6 +30,7 @@ def formula():
 def server(monkeypatch):
     """An HTTP server on this machine that serves one file well and in every bad way."""
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setattr(download, "HTTP_HOSTS", ("127.0.0.1",))
     with WeightsServer() as running:
         yield running
 

@@ -206,6 +206,24 @@ def test_an_endless_file_is_cut_off(server, target, part, monkeypatch):
     assert not part.exists()  # it would be resumed into the same end
 
 
+def test_more_than_the_published_size_is_cut_off(server, target, part):
+    message = refused(server.weights("endless"))
+
+    assert f"above the published size, {len(server.content)}" in message
+    assert not target.exists()
+    assert not part.exists()
+
+
+def test_plain_http_is_not_spoken_with_this_machine_either(server, cache, monkeypatch):
+    monkeypatch.setattr(download, "HTTP_HOSTS", ())
+
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        assert "https only" in refused(server.weights("good"), f"http://{host}:80/good/weights.ckpt")
+    assert "https only" in refused(server.weights("good"))
+    assert server.requests == []
+    assert not cache.exists()
+
+
 def test_an_oversized_file_is_refused_before_it_is_stored(server, target, part):
     put(part, server.content[:1000])
 

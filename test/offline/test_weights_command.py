@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from weights_server import WeightsServer
 
-from joint_perception.network import NAMED_WEIGHTS, WeightsError
+from joint_perception.network import NAMED_WEIGHTS, WeightsError, download
 from joint_perception.offline import weights_command
 
 
@@ -27,6 +27,7 @@ def cache(tmp_path, monkeypatch):
 def server(monkeypatch):
     """A server that stands in for the authors': `kitti` is to be had from it, and `nyud` is not."""
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setattr(download, "HTTP_HOSTS", ("127.0.0.1",))
     with WeightsServer() as running:
         for name in list(NAMED_WEIGHTS):
             monkeypatch.delitem(NAMED_WEIGHTS, name)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 
 import cv2
@@ -13,7 +14,10 @@ import torch
 from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights, lraspp_mobilenet_v3_large
 
 from joint_perception.domains import DOMAINS
-from joint_perception.learning import augment  # noqa: F401 (makes torchvision importable)
+from joint_perception.learning import (
+    augment,  # noqa: F401 (makes torchvision importable)
+    torchvision_teacher,
+)
 from joint_perception.learning.datasets import DatasetError
 from joint_perception.learning.torchvision_teacher import TorchvisionTeacher
 from joint_perception.offline import distill_command
@@ -99,3 +103,24 @@ def test_what_is_no_teacher_is_refused(weights, tmp_path, name, message):
     damaged.write_bytes(b"no weights")
     with pytest.raises(DatasetError, match=message):
         TorchvisionTeacher(name.format(weights=weights, damaged=damaged), DOMAINS["nyud"], "cpu")
+
+
+def test_published_weights_are_taken_from_torchs_cache_and_verified(weights, tmp_path, monkeypatch):
+    name = "torchvision:lraspp_mobilenet_v3_large"
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(DatasetError, match=r"not on this machine; bring them here with `curl .*https://") as caught:
+        TorchvisionTeacher(name, DOMAINS["nyud"], "cpu")
+    assert list(tmp_path.iterdir()) == [], "nothing was downloaded"
+
+    published = tmp_path / "hub" / "checkpoints" / LRASPP_MobileNet_V3_Large_Weights.DEFAULT.url.rpartition("/")[2]
+    assert str(published) in str(caught.value)
+    published.parent.mkdir(parents=True)
+    published.write_bytes(weights.read_bytes())
+    with pytest.raises(DatasetError, match=r"is not what https://.* publishes: its SHA-256"):
+        TorchvisionTeacher(name, DOMAINS["nyud"], "cpu")
+
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    right = published.with_name(f"lraspp-{digest[:8]}.pth")
+    published.rename(right)
+    state = torchvision_teacher._read_published(right, "https://somewhere", "lraspp")
+    assert state.keys() == torch.load(weights, weights_only=True).keys()
