@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -84,6 +85,9 @@ class FrameMaker:
                 info = camera_info_for(info, camera)
         except CameraModelError as error:
             raise FrameError("bad_camera_info", f"{self._info_topic}: {error}") from error
+        if info.header != image.header:  # one that came before: who pairs it with an output looks at the stamp
+            info = copy.copy(info)
+            info.header = image.header
         return CameraFrame(image.header, info, Frame(rgb, camera))
 
     def _warn_of_distortion(self, info: CameraInfo) -> None:

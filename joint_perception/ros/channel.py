@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from joint_perception.pipeline.labels import meaning
 from joint_perception.pipeline.readings import reading_for
+from joint_perception.ros import qos
 from joint_perception.ros.camera import Camera
+from joint_perception.ros.diagnostics import camera_status
 from joint_perception.ros.optional import nanoseconds
 from joint_perception.ros.publisher import OutputPublisher
 from joint_perception.ros.statistics import Statistics
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
     from joint_perception.engine import Engine, Prediction, Reading, Stopwatch
     from joint_perception.pipeline.labels import LabelMeaning
-    from joint_perception.pipeline.settings import CameraSettings
+    from joint_perception.pipeline.settings import CameraSettings, Settings
     from joint_perception.ros.camera_frame import CameraFrame, Pair
+    from joint_perception.ros.diagnostics import Status
+    from joint_perception.ros.statistics import Health
 
 
 class Channel:
@@ -107,6 +111,20 @@ class Channel:
         if self.statistics.frames_out == self._reported_out:
             self.publisher.publish_stats(self.statistics.message())
         self._reported_out = self.statistics.frames_out
+
+    def status(self, health: Health, limits: Settings) -> Status:
+        """How the camera fares, for diagnostics.
+
+        Args:
+            health: What its statistics say.
+            limits: The parameters `diagnostics.*`.
+        """
+        return camera_status(self.name, self.topics, health, limits)
+
+    def health(self) -> Health:
+        """How the camera fares, in numbers."""
+        self.statistics.recheck_qos(lambda topic: qos.misfits(self._node, topic))
+        return self.statistics.health()
 
     def _meaning(self, reading: Reading) -> LabelMeaning:
         return meaning(reading.domain, self._settings["grouping"])

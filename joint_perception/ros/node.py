@@ -17,10 +17,12 @@ from std_srvs.srv import SetBool, Trigger
 
 from joint_perception.domains import DomainError
 from joint_perception.engine import Engine, EngineError, Frame, load_engine
-from joint_perception.network import CheckpointError, WeightsError
+from joint_perception.network import CheckpointError, WeightsError, resolve_weights
+from joint_perception.network.weights import digests
 from joint_perception.pipeline.errors import ParameterError
 from joint_perception.ros.cameras import NewestOfEach, NewestSet
 from joint_perception.ros.channel import Channel
+from joint_perception.ros.diagnostics import Complaint, Diagnostics, Level, engine_status, worker_complaints
 from joint_perception.ros.parameters import Parameters
 from joint_perception.ros.silence import Silence
 from joint_perception.ros.transport import TransportCheck
@@ -28,6 +30,8 @@ from joint_perception.ros.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from joint_perception.ros.diagnostics import Status
 
 NODE_NAME = "joint_perception"
 _CONFIGURATION_ERRORS = (ParameterError, WeightsError, CheckpointError, DomainError, EngineError)
@@ -60,6 +64,8 @@ class PerceptionNode(LifecycleNode):
         self._worker: Worker | None = None
         self._transport: TransportCheck | None = None
         self._enabled = True
+        self._digest, self._failure = "", ""
+        self._diagnostics = Diagnostics(self)
         self._silence = Silence(self.get_logger())
         self.exit_status, self.threads_left = 0, False
         self._refuse_impossible_transitions()
@@ -122,13 +128,16 @@ class PerceptionNode(LifecycleNode):
             work()
             return parent(state)
         except _CONFIGURATION_ERRORS as error:
-            self.get_logger().error(f"cannot {name}: {error}")
+            self._failure = f"cannot {name}: {error}"
+            self.get_logger().error(self._failure)
             return TransitionCallbackReturn.FAILURE
         except Exception as error:  # noqa: BLE001
-            self.get_logger().error(f"cannot {name}: {type(error).__name__}: {error}\n{traceback.format_exc()}")
+            self._failure = f"cannot {name}: {type(error).__name__}: {error}"
+            self.get_logger().error(f"{self._failure}\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
 
     def _configure(self) -> None:
+        self._failure = ""
         self._settings.check()
         start = time.perf_counter()
         self._engine = engine = self._load()
@@ -143,6 +152,7 @@ class PerceptionNode(LifecycleNode):
         )
 
     def _load(self, device: str | None = None) -> Engine:
+        digest = digests(resolve_weights(self._settings["weights"]).path)[2]
         # In another device's stead: what was asked for may not be there, and nobody waits for a choice.
         runtime, precision = ("torch", "fp32") if device else (self._settings["runtime"], self._settings["precision"])
         engine = load_engine(
@@ -159,6 +169,7 @@ class PerceptionNode(LifecycleNode):
                 _check_engine(engine, parameter, settings[parameter])
         height, width = engine.network_size or _WARM_UP_SIZE
         engine.predict([Frame(np.zeros((height, width, 3), np.uint8))])
+        self._digest = digest
         return engine
 
     def _check_loaded(self, name: str, value: Any) -> None:
@@ -166,6 +177,7 @@ class PerceptionNode(LifecycleNode):
             _check_engine(self._engine, name, value)
 
     def _activate(self) -> None:
+        self._failure = ""
         if self._engine is None:
             raise ParameterError("the node is not configured; configure it first")
         self._silence.reset()
@@ -197,7 +209,7 @@ class PerceptionNode(LifecycleNode):
             self._transport.stop()
         for channel in self._channels:
             channel.destroy()
-        self._channels, self._engine, self._transport = [], None, None
+        self._channels, self._engine, self._transport, self._digest = [], None, None, ""
         self._settings.locked = False
         self._settings.check_loaded = None
         if torch.cuda.is_available():
@@ -247,13 +259,33 @@ class PerceptionNode(LifecycleNode):
             )
 
     def _on_heartbeat(self) -> None:
-        if self._worker is None:
-            return
-        for channel in self._channels:
-            channel.heartbeat()
-        if self._transport is not None and self._settings["transport.check"]:
-            self._transport.look(max(channel.cloud_bytes for channel in self._channels))
-        self._silence.check(topic for channel in self._channels for topic in channel.silent_topics())
+        if self._worker is not None:
+            for channel in self._channels:
+                channel.heartbeat()
+            if self._transport is not None and self._settings["transport.check"]:
+                self._transport.look(max(channel.cloud_bytes for channel in self._channels))
+            self._silence.check(topic for channel in self._channels for topic in channel.silent_topics())
+        if self._diagnostics.wanted:
+            self._diagnostics.publish(self._statuses())
+
+    def _statuses(self) -> list[Status]:
+        if self._engine is None:
+            state = "unconfigured"
+        elif self._worker is None:
+            state = "inactive"
+        else:
+            state = "active" if self._enabled else "disabled by ~/set_enabled"
+        health = {channel: channel.health() for channel in self._channels if channel.camera is not None}
+        return [
+            engine_status(
+                state, self._settings, self._engine, self._digest, [*health.values()], self._engine_complaints()
+            ),
+            *(channel.status(numbers, self._settings) for channel, numbers in health.items()),
+        ]
+
+    def _engine_complaints(self) -> list[Complaint]:
+        found = [Complaint(Level.ERROR, self._failure)] if self._failure else []
+        return [*found, *(worker_complaints(self._worker.health) if self._worker is not None else ())]
 
     def _on_watch(self) -> None:
         if self._worker is None:

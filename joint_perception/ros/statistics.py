@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from joint_perception.msg import PerceptionStats
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from std_msgs.msg import Header
 
@@ -32,18 +32,22 @@ class Health:
     """How a camera fares at the moment.
 
     Attributes:
-        rate_in: Images received a second, of the last five seconds.
+        uptime: Seconds since activation.
+        window: Seconds that rates and what is recent are of: the last five, or those since activation.
+        rate_in: Images received a second.
         rate_out: Images published a second.
         age: Seconds since the newest image was received; NaN before the first.
-        latencies: Seconds from stamp to publication of the images of those five seconds, where known.
+        latencies: Seconds from stamp to publication of the recent images, where known.
         frames_in: Images received since activation.
         frames_out: Images published since then.
         dropped: Images that gave no output since then, by cause.
-        recently_dropped: The same, of the last five seconds.
+        recently_dropped: The same, of the window.
         qos_incompatible: Policies that do not fit, by topic.
         time_jumps: Times the stamps went back.
     """
 
+    uptime: float
+    window: float
     rate_in: float
     rate_out: float
     age: float
@@ -132,6 +136,17 @@ class Statistics:
         with self._lock:
             self._qos_incompatible[topic] = policy
 
+    def recheck_qos(self, misfits: Callable[[str], bool]) -> None:
+        """Forget the endpoints that are gone, or were set right.
+
+        Args:
+            misfits: Whether there still is one on a topic; DDS tells of those that come, not of those that go.
+        """
+        for topic in list(self._qos_incompatible):
+            if not misfits(topic):
+                with self._lock:
+                    self._qos_incompatible.pop(topic, None)
+
     def time_jumped(self) -> None:
         """Count that the stamps went back: a bag began anew, or a clock was set."""
         with self._lock:
@@ -144,12 +159,14 @@ class Statistics:
             window = min(_WINDOW_S, max(now - self._started, 1e-3))
             since = now - window
             received = [t for t in self._times_in if t >= since]
-            published = [latency for t, latency in self._times_out if t >= since]
+            published = [t for t, _ in self._times_out if t >= since]
             return Health(
-                rate_in=len(received) / window,
-                rate_out=len(published) / window,
+                uptime=now - self._started,
+                window=window,
+                rate_in=_rate(received, now, window),
+                rate_out=_rate(published, now, window),
                 age=now - self._last_in,
-                latencies=tuple(latency for latency in published if math.isfinite(latency)),
+                latencies=tuple(late for t, late in self._times_out if t >= since and math.isfinite(late)),
                 frames_in=self._in,
                 frames_out=self._out,
                 dropped=dict(self._dropped),
@@ -174,3 +191,8 @@ class Statistics:
             if self._header is not None:
                 message.header = self._header
             return message
+
+
+def _rate(times: Sequence[float], now: float, window: float) -> float:
+    # Where there are more in the window than are kept, the rate is of those that are.
+    return len(times) / (window if len(times) < _WINDOW_FRAMES else max(now - times[0], 1e-3))

@@ -212,7 +212,7 @@ def test_incompatible_qos_is_reported(graph, start_node):
     qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     graph.node.create_publisher(Image, topic, qos)
     graph.wait(lambda: f"a publisher on {topic} offers a QoS" in node.log, "a warning", 60.0, node)
-    assert "RELIABILITY" in node.log
+    assert f"qos_overrides.{topic}.subscription.reliability" in node.log
 
 
 def test_camera_info_of_another_size_is_scaled(graph, start_node):

@@ -168,3 +168,92 @@ def test_threads_lose_no_count(log):
 
     message = statistics.message()
     assert (message.frames_in, message.frames_dropped) == (8000, 8000)
+
+
+# --- health ----------------------------------------------------------------------------------------
+
+
+def test_health_is_of_the_last_five_seconds(log, clock):
+    statistics = Statistics(log)
+    for i in range(100):  # ten a second, for ten seconds; every second one comes out, 30 ms old
+        clock.now += 0.1
+        statistics.received()
+        if i % 2:
+            statistics.published(Header(), {}, 0.03)
+        else:
+            statistics.dropped("superseded", "")
+    clock.now += 0.05
+
+    health = statistics.health()
+
+    assert health.uptime == pytest.approx(10.05)
+    assert health.window == 5.0
+    assert health.rate_in == pytest.approx(10.0)
+    assert health.rate_out == pytest.approx(5.0)
+    assert health.age == pytest.approx(0.05)
+    assert health.latencies == (0.03,) * 25
+    assert (health.frames_in, health.frames_out) == (100, 50)
+    assert health.dropped == {"superseded": 50}
+    assert health.recently_dropped == {"superseded": 25}
+
+
+def test_rates_are_right_from_the_beginning(log, clock):
+    statistics = Statistics(log)
+    for _ in range(20):
+        clock.now += 0.1
+        statistics.received()
+
+    assert statistics.health().window == pytest.approx(2.0)
+    assert statistics.health().rate_in == pytest.approx(10.0)
+
+
+def test_before_the_first_image_there_is_no_age(log, clock):
+    statistics = Statistics(log)
+    clock.now += 3.0
+
+    health = statistics.health()
+
+    assert math.isnan(health.age)
+    assert health.uptime == pytest.approx(3.0)
+    assert (health.rate_in, health.rate_out, health.latencies) == (0.0, 0.0, ())
+
+
+def test_an_unknown_latency_is_none(log, clock):
+    statistics = Statistics(log)
+    clock.now += 1.0
+    statistics.published(Header(), {}, math.nan)
+
+    assert statistics.health().latencies == ()
+    assert statistics.health().rate_out == pytest.approx(1.0)
+
+
+def test_however_fast_the_camera_what_is_kept_is_bounded(log, clock):
+    statistics = Statistics(log)
+    for _ in range(100_000):
+        clock.now += 1e-4
+        statistics.received()
+        statistics.dropped("superseded", "")
+
+    assert len(statistics._times_in) == len(statistics._times_dropped) == 600
+    assert statistics.health().frames_in == 100_000
+    assert statistics.health().rate_in == pytest.approx(10_000, rel=0.01)
+
+
+def test_a_misfit_is_told_until_it_is_gone(log):
+    statistics = Statistics(log)
+    statistics.qos_incompatible("/a", "RELIABILITY")
+    statistics.qos_incompatible("/b", "DURABILITY")
+    statistics.reset()  # DDS tells of it once, whatever happens to the activation
+
+    statistics.recheck_qos(lambda topic: topic == "/b")
+
+    assert statistics.health().qos_incompatible == {"/b": "DURABILITY"}
+
+
+def test_time_jumps_are_counted_from_activation(log):
+    statistics = Statistics(log)
+    statistics.time_jumped()
+    statistics.time_jumped()
+    assert statistics.health().time_jumps == 2
+    statistics.reset()
+    assert statistics.health().time_jumps == 0
