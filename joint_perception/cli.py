@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import joint_perception
 from joint_perception.demo import command as demo_command
 from joint_perception.offline import (
+    bag_command,
     calibrate_confidence_command,
     distill_command,
     evaluate_command,
@@ -29,6 +30,7 @@ COMMANDS = (
     run_command,
     demo_command,
     infer_command,
+    bag_command,
     evaluate_command,
     robustness_command,
     calibrate_confidence_command,
