@@ -81,7 +81,7 @@ def job_from(options: argparse.Namespace, settings: dict[str, Any]) -> Job:
     Raises:
         BagError: They leave nothing to do, or --camera-info is not IMAGE=INFO.
     """
-    from joint_perception.engine.engine import select_device  # noqa: PLC0415 (torch: not for --help)
+    from joint_perception.engine.devices import select_device  # noqa: PLC0415 (torch: not for --help)
     from joint_perception.offline.bags.errors import BagError  # noqa: PLC0415
     from joint_perception.offline.bags.job import Job  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ValueError, RuntimeError: Named after what is wrong with the options, the recording, the weights or the place.
     """
-    settings = perception.settings_from(options)
+    settings = perception.named_runtime(perception.settings_from(options))
     job = job_from(options, settings)
     from joint_perception.offline.bags.run import local_runner, process  # noqa: PLC0415
 

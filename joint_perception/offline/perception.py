@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--domain", help="what the labels mean, in place of the configuration's")
     group.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
     group.add_argument(
+        "--runtime", help="torch, openvino, onnxruntime, tensorrt or auto, the fastest of them (default: torch)"
+    )
+    group.add_argument("--precision", help="fp32, fp16 or bf16 (default: fp32)")
+    group.add_argument(
         "--param",
         action="append",
         default=[],
@@ -55,7 +59,9 @@ def settings_from(options: argparse.Namespace) -> dict[str, Any]:
         if not equals:
             raise ConfigurationError(f"--param is {text!r}; write NAME=VALUE")
         given[name] = yaml.safe_load(value)
-    given |= {name: value for name in ("weights", "domain", "device") if (value := getattr(options, name))}
+    names = ("weights", "domain", "device", "runtime", "precision")
+    given |= {name: value for name in names if (value := getattr(options, name))}
+    given.setdefault("runtime", "torch")  # the same on every machine and in every run; the node's own default is auto
     settings = checked(given)
     if not settings["weights"]:
         raise ConfigurationError("no weights are named; give --weights or --config, such as --config demo")
@@ -92,8 +98,16 @@ def load(settings: Mapping[str, Any]) -> Engine:
 
     width, height = settings["network.width"], settings["network.height"]
     size = (height, width) if width else None
-    names = ("weights", "domain", "device")
-    return load_engine(*(settings[name] for name in names), size, settings["runtime"], settings["precision"])
+    return load_engine(
+        settings["weights"], settings["domain"], settings["device"], size, settings["runtime"], settings["precision"]
+    )
+
+
+def named_runtime(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings with the runtime that `auto` finds on this machine, so that later runs take it, too."""
+    if settings["runtime"] != "auto":
+        return settings
+    return settings | {"runtime": load(settings).choice.runtime}
 
 
 def _read(name_or_path: str) -> Iterator[tuple[str, Any]]:
