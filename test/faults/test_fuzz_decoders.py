@@ -14,13 +14,13 @@ import pytest
 from fault_effort import LONG, cases
 from hypothesis import given
 from hypothesis import strategies as st
+from joint_perception.ros.camera_frame import FrameMaker, Pair
 from ros_graph import picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from joint_perception.pipeline import compressed, images
 from joint_perception.pipeline.errors import FrameError
-from joint_perception.ros.camera_frame import FrameMaker, Pair
 
 pytestmark = pytest.mark.timeout(7200 if LONG else 120)
 
