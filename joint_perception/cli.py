@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import joint_perception
+from joint_perception.benchmark import benchmark_command
 from joint_perception.demo import command as demo_command
 from joint_perception.offline import (
     bag_command,
@@ -37,6 +38,7 @@ COMMANDS = (
     train_command,
     distill_command,
     experiment_command,
+    benchmark_command,
     weights_command,
 )
 
