@@ -8,14 +8,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import joint_perception
-from joint_perception.benchmark import benchmark_command
 from joint_perception.demo import command as demo_command
 from joint_perception.offline import (
-    bag_command,
     calibrate_confidence_command,
     distill_command,
     evaluate_command,
     experiment_command,
+    export_command,
     infer_command,
     robustness_command,
     train_command,
@@ -31,14 +30,13 @@ COMMANDS = (
     run_command,
     demo_command,
     infer_command,
-    bag_command,
     evaluate_command,
     robustness_command,
     calibrate_confidence_command,
     train_command,
     distill_command,
     experiment_command,
-    benchmark_command,
+    export_command,
     weights_command,
 )
 

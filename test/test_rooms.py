@@ -47,21 +47,18 @@ def rule(rooms, packages, **others):
 RULES = {
     "network": rule("", "torch numpy safetensors tqdm"),
     "domains": rule("", "numpy"),
-    "engine": rule("network domains", "torch numpy", only_for_types="geometry"),
+    "engine": rule("network domains strict_yaml", "torch numpy", only_for_types="geometry"),
     "geometry": rule("domains", "numpy cv2", only_for_types="engine"),
     # Knows the fields of messages, for the type checker's sake their names too, and needs none of ROS.
     "pipeline": rule("plain_yaml engine geometry network domains", "numpy cv2 yaml", ros_types=True),
     "ros": rule("plain_yaml pipeline engine geometry network domains", ANYTHING, ros=True),
     # Measuring needs a data set, and so its room; what a robot runs must not load that.
     "offline": rule("pipeline engine geometry network domains", ANYTHING, only_inside_functions="learning"),
-    "learning": rule("plain_yaml engine geometry network domains", ANYTHING),
+    "learning": rule("plain_yaml strict_yaml engine geometry network domains", ANYTHING),
     "demo": rule("ros pipeline offline learning engine geometry network domains", ANYTHING, ros=True),
-    # Rendered pictures and scores are those of learning; a robot may be without.
-    "benchmark": rule(
-        "ros pipeline offline engine geometry network domains", ANYTHING, ros=True, only_inside_functions="learning"
-    ),
-    "cli": rule("ros offline demo benchmark learning", ""),
+    "cli": rule("ros offline demo learning", ""),
     "plain_yaml": rule("", "yaml"),
+    "strict_yaml": rule("plain_yaml", "yaml"),
     "__init__": rule("", ""),
 }
 
@@ -204,9 +201,7 @@ def test_the_rules_catch_what_breaks_them(room, source, faulty):
 
 def code_files():
     scripts = [p for p in (ROOT / "scripts").iterdir() if p.is_file() and p.read_bytes().startswith(b"#!")]
-    return sorted(
-        {*sources("joint_perception", "benchmarks", "test", "launch", "scripts"), ROOT / "setup.py", *scripts}
-    )
+    return sorted({*sources("joint_perception", "test", "launch", "scripts"), ROOT / "setup.py", *scripts})
 
 
 def test_every_source_file_names_its_licence_at_its_top():

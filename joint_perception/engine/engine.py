@@ -12,6 +12,7 @@ from joint_perception.domains.catalogue import DOMAINS
 from joint_perception.engine.devices import select_device
 from joint_perception.engine.errors import EngineError
 from joint_perception.engine.frame import EVERYTHING
+from joint_perception.engine.graph.contract import is_graph
 from joint_perception.engine.postprocess import to_predictions
 from joint_perception.engine.preprocess import to_pixels
 from joint_perception.engine.reading import Reading
@@ -111,7 +112,7 @@ class Engine:
         stopwatch = stopwatch or Stopwatch()
         readings = readings if readings is not None else [self.reading()] * len(frames)
         predictions: dict[int, Prediction] = {}
-        for indices in _groups(frames, lambda frame: self.network_size or frame.image.shape[:2]):
+        for indices in _groups(frames, self._seen_size):
             with stopwatch.stage("preprocess"):
                 pixels = self._pixels([frames[i] for i in indices])
             with stopwatch.stage("network"):
@@ -122,7 +123,7 @@ class Engine:
                 for rows in _groups(indices, lambda i: (frames[i].image.shape[:2], readings[i])):
                     height, width = frames[indices[rows[0]]].image.shape[:2]
                     own = _rows(outputs, rows)
-                    found = to_predictions(own, (height, width), readings[indices[rows[0]]], wanted)
+                    found = self._read(own, (height, width), readings[indices[rows[0]]], wanted)
                     predictions.update(zip((indices[row] for row in rows), found, strict=True))
         return [predictions[i] for i in range(len(predictions))]
 
@@ -145,10 +146,21 @@ class Engine:
         """What runs the network and why, in one line."""
         return self.choice.describe()
 
+    def _seen_size(self, frame: Frame) -> tuple[int, int]:
+        """(height, width) at which the network sees a frame."""
+        height, width = frame.image.shape[:2]
+        return self.network_size or (height, width)
+
+    def _read(
+        self, outputs: Outputs, size: tuple[int, int], reading: Reading, wanted: Collection[str]
+    ) -> list[Prediction]:
+        return to_predictions(outputs, size, reading, wanted)
+
     def _pixels(self, frames: Sequence[Frame]) -> torch.Tensor:
         # Images of different sizes that the network sees at one size are resized apart, then stacked.
         groups = _groups(frames, lambda frame: frame.image.shape)
-        parts = [to_pixels([frames[i].image for i in group], self.device, self.network_size) for group in groups]
+        size = self._seen_size(frames[0])
+        parts = [to_pixels([frames[i].image for i in group], self.device, size) for group in groups]
         if len(parts) == 1:
             return parts[0]
         order = torch.tensor([i for group in groups for i in group], device=self.device).argsort()
@@ -182,29 +194,35 @@ def load_engine(
     domain: str | None = None,
     device: str = "auto",
     network_size: tuple[int, int] | None = None,
-    runtime: str = "torch",
+    runtime: str | None = None,
     precision: str = "fp32",
 ) -> Engine:
     """Build an engine from weights.
 
     Args:
-        weights: A name (`joint_perception weights list`) or the path of a checkpoint.
+        weights: A name (`joint_perception weights list`) or the path of a checkpoint, of a network that
+            `joint_perception export` wrote, or of a contract (see `graph.contract`).
         domain: `nyud`, `kitti` or `nyud_kitti`; None or empty: the domain of the named weights, else the one
             whose number of classes the checkpoint has.
         device: See `Engine`.
         network_size: See `Engine`.
         runtime: `torch`, `openvino`, `onnxruntime`, `tensorrt`; or `auto`, the fastest that is installed and agrees.
+            None: plain torch for a checkpoint, for any other file what is made for it.
         precision: `fp32`, `fp16` or `bf16`.
 
     Raises:
         WeightsError, CheckpointError, DomainError, EngineError: Named after what is wrong.
     """
+    from joint_perception.engine.graph.engine import load_graph_engine  # noqa: PLC0415 (it is an Engine)
+
     located = resolve_weights(weights)
+    if is_graph(located.path):
+        return load_graph_engine(located.path, domain, device, network_size, runtime, precision)
     network = load_network(located.path)
     name = domain or located.domain or _domain_of(network.num_classes, weights)
     known = get_domain(name, network.num_classes)
     place = select_device(device)
-    opened, choice = choose_runtime(runtime, network.to(place), place, precision)
+    opened, choice = choose_runtime(runtime or "torch", network.to(place), place, precision)
     temperatures = read_temperatures(located.path)
     return Engine(network, known, device, network_size, located.image_width, temperatures, opened, choice)
 

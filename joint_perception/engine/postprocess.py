@@ -40,7 +40,7 @@ def to_predictions(
     """
     domain = reading.domain
     first = domain.first_channel
-    logits = _resize(outputs.segm[:, first : first + domain.num_classes], size)
+    logits = resize(outputs.segm[:, first : first + domain.num_classes], size)
     best, labels = logits.max(dim=1)
     labels = labels.to(torch.uint8)
     confidence = None
@@ -51,18 +51,40 @@ def to_predictions(
         confidence = torch.exp(best - torch.logsumexp(logits, dim=1))
         # A NaN logit means that the network's sums overflowed: the label is arbitrary, and is trusted by nobody.
         confidence = torch.nan_to_num(confidence, nan=0.0).clamp_(0.0, 1.0)
-        if reading.min_confidence > 0:
-            labels = labels.masked_fill(confidence < reading.min_confidence, VOID_ID)
+    return assemble(labels, confidence, outputs.depth, outputs.normal, size, reading, wanted)
 
-    depth = _resize(outputs.depth, size).squeeze(1).abs()
+
+def assemble(
+    labels: torch.Tensor,
+    confidence: torch.Tensor | None,
+    depth: torch.Tensor,
+    normal: torch.Tensor | None,
+    size: tuple[int, int],
+    reading: Reading,
+    wanted: Collection[str] = EVERYTHING,
+) -> list[Prediction]:
+    """Labels that are decided, and the other heads' outputs, to predictions.
+
+    Args:
+        labels: (N, H, W) uint8 ids at the images' size.
+        confidence: (N, H, W) of the labels; None where nobody asks for it.
+        depth: (N, 1, h, w) metres, up to their sign.
+        normal: (N, 3, h, w) of any length; None where there are none.
+        size: See `to_predictions`.
+        reading: See `to_predictions`.
+        wanted: See `to_predictions`.
+    """
+    if confidence is not None and reading.min_confidence > 0:
+        labels = labels.masked_fill(confidence < reading.min_confidence, VOID_ID)
+    depth = resize(depth, size).squeeze(1).abs()
     if reading.depth_scale != 1.0:
         depth = depth * reading.depth_scale
     low, high = reading.limits
     depth = torch.where((depth >= low) & (depth <= high), depth, torch.nan)
 
     normals = None
-    if outputs.normal is not None and "normals" in wanted:
-        normals = functional.normalize(_resize(outputs.normal, size), dim=1).permute(0, 2, 3, 1)
+    if normal is not None and "normals" in wanted:
+        normals = functional.normalize(resize(normal, size), dim=1).permute(0, 2, 3, 1)
 
     nothing = [None] * len(labels)
     ids, metres = _numpy(labels), _numpy(depth)
@@ -71,7 +93,8 @@ def to_predictions(
     return [Prediction(*row) for row in zip(ids, metres, probability, vectors, strict=True)]
 
 
-def _resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """(N, C, h, w) to (N, C, H, W): bilinear, pixel areas aligned."""
     return functional.interpolate(x, size, mode="bilinear", align_corners=False)
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joint_perception.learning.strict_yaml import ConfigError
+from joint_perception.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
     from joint_perception.learning.training_config import TrainingConfig

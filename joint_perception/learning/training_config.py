@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from joint_perception.domains import get_domain
 from joint_perception.learning.augment import Augmentation  # noqa: TC001 (`build` looks at the types)
 from joint_perception.learning.datasets import DATASETS
-from joint_perception.learning.strict_yaml import ConfigError, build, read_yaml
+from joint_perception.strict_yaml import ConfigError, build, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

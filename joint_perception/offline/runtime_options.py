@@ -16,7 +16,9 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 def add_runtime_options(parser: argparse.ArgumentParser) -> None:
     """Declare them; the default is the one that every machine can run, with the same result."""
     parser.add_argument(
-        "--runtime", default="torch", choices=RUNTIMES, help="what runs the network (default: torch; auto: the fastest)"
+        "--runtime",
+        choices=RUNTIMES,
+        help="what runs the network (default: torch, for an exported network what reads it; auto: the fastest)",
     )
     parser.add_argument(
         "--precision", default="fp32", choices=PRECISIONS, help="number format of the network's sums (default: fp32)"

@@ -36,8 +36,8 @@ from joint_perception.learning.experiment.plan import training_of
 from joint_perception.learning.experiment.prepare import prepare
 from joint_perception.learning.experiment.results import write_results
 from joint_perception.learning.stream import open_stream
-from joint_perception.learning.strict_yaml import ConfigError
 from joint_perception.network import load_network
+from joint_perception.strict_yaml import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "training" / "experiment"
 TINY = {

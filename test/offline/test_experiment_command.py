@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from joint_perception import cli
-from joint_perception.learning.strict_yaml import ConfigError
 from joint_perception.offline import experiment_command
 from joint_perception.offline.train_command import RootError
+from joint_perception.strict_yaml import ConfigError
 
 TINY = Path(__file__).parents[2] / "config" / "training" / "experiment" / "tiny.yaml"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from joint_perception.learning.augment import Augmentation  # noqa: TC001 (`build` looks at the types)
-from joint_perception.learning.strict_yaml import ConfigError, build, read_yaml
 from joint_perception.learning.training_config import LossConfig, OptimiserConfig
+from joint_perception.strict_yaml import ConfigError, build, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,10 +18,10 @@ import torch
 from joint_perception.learning.checkpointing import StateError, load_state, read_record
 from joint_perception.learning.datasets import DatasetError
 from joint_perception.learning.learner import TrainingError
-from joint_perception.learning.strict_yaml import ConfigError
 from joint_perception.learning.train import train
 from joint_perception.network import load_network
 from joint_perception.offline import train_command
+from joint_perception.strict_yaml import ConfigError
 
 
 def differences(a, b, path=""):

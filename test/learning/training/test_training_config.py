@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from joint_perception.learning.config_record import public, require_same
-from joint_perception.learning.strict_yaml import ConfigError
 from joint_perception.learning.training_config import load_config
+from joint_perception.strict_yaml import ConfigError
 
 SHIPPED = Path(__file__).parents[3] / "config" / "training"
 GOOD = {
