@@ -20,7 +20,7 @@ from joint_perception.offline import (
     train_command,
     weights_command,
 )
-from joint_perception.ros import run_command
+from joint_perception.ros import calibrate_depth_command, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,7 @@ COMMANDS = (
     evaluate_command,
     robustness_command,
     calibrate_confidence_command,
+    calibrate_depth_command,
     train_command,
     distill_command,
     experiment_command,
