@@ -25,6 +25,8 @@ HANDED_ON = (
     ("cameras", "", "names of several cameras, such as front,left,rear, each with its topics below its name"),
     ("namespace", "", "namespace of all nodes"),
     ("device", "", "auto, cpu, cuda or cuda:N, in place of the configuration's"),
+    ("runtime", "", "auto, torch, openvino, onnxruntime or tensorrt, in place of the configuration's"),
+    ("precision", "", "fp32, fp16 or bf16, in place of the configuration's"),
     ("rviz", "false", "start RViz2 with a view of the outputs"),
     ("use_sim_time", "false", "take the time from /clock"),
     ("log_level", "info", "debug, info, warn, error or fatal"),

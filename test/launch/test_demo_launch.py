@@ -13,10 +13,13 @@ from importlib.util import find_spec
 import pytest
 import ros_graph
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ros2") is None or find_spec("launch_ros") is None,
-    reason="ros2 launch is not installed (it is not on PyPI)",
-)
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        shutil.which("ros2") is None or find_spec("launch_ros") is None,
+        reason="ros2 launch is not installed (it is not on PyPI)",
+    ),
+]
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def launch(tmp_path):
                 command, stdout=file, stderr=subprocess.STDOUT, cwd=tmp_path, env=os.environ, start_new_session=True
             )
         try:
-            return process.wait(timeout=100), log.read_text()
+            return process.wait(timeout=250), log.read_text()
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)

@@ -12,6 +12,7 @@ import yaml
 from launch_files import LAUNCH, arguments_of
 
 from joint_perception.pipeline.parameter_table import BY_NAME
+from joint_perception.ros import composition
 from joint_perception.ros.publisher import LABEL_INFO, OTHERS, PREDICTED, TAKEN
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,16 @@ def test_every_argument_has_its_row_with_its_default(page):
             assert rows[name] == default, name
 
 
+def test_compositions_hand_on_whatever_perception_takes():
+    perception = arguments_of("perception.launch.py")
+    handed_on = {name: (default, text) for name, default, text in (*composition.HANDED_ON, *composition.INPUT)}
+
+    assert handed_on.keys() == perception.keys()
+    for name, (default, text) in handed_on.items():
+        assert default == perception[name][0]
+        assert text == perception[name][1] or name == "namespace"
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_topic_of_the_node_exists(page):
     text = text_of(page)
@@ -67,6 +78,12 @@ def test_every_topic_of_the_node_exists(page):
 
     services = {"set_enabled", "reload"}
     assert named - TOPICS - services <= {"get_state", "change_state", "set_parameters"}, page
+
+
+def test_every_topic_of_the_node_is_told():
+    section = text_of("node.md").partition("## Topics out")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^\| `~/([a-z_]+)` \|", section, re.MULTILINE)) == TOPICS
 
 
 @pytest.mark.parametrize("page", PAGES)
