@@ -154,14 +154,16 @@ def stations(own_domain, far_sighted, tmp_path_factory):
             "millimetres", ros_graph.Graph(f"/special{ros_graph.NODE}"), millimetres, ("sky", "road")
         ),
     }
-    for station in made.values():
-        station.graph.subscribe(*ros_graph.OUTPUTS)
-        station.graph.wait_for_camera_match(station.process)
-    yield made
-    for station in made.values():
-        station.graph.close()
-    for station in made.values():
-        assert station.process.interrupt() == 0, station.process.log
+    try:
+        for station in made.values():
+            station.graph.subscribe(*ros_graph.OUTPUTS)
+            station.graph.wait_for_camera_match(station.process)
+        yield made
+    finally:
+        for station in made.values():
+            station.graph.close()
+        ends = [station.process.interrupt() for station in made.values()]
+    assert ends == [0, 0], [station.process.log for station in made.values()]
 
 
 @pytest.fixture(scope="package")
