@@ -8,8 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import joint_perception
+from joint_perception.benchmark import benchmark_command
 from joint_perception.demo import command as demo_command
 from joint_perception.offline import (
+    bag_command,
     calibrate_confidence_command,
     distill_command,
     evaluate_command,
@@ -30,6 +32,7 @@ COMMANDS = (
     run_command,
     demo_command,
     infer_command,
+    bag_command,
     evaluate_command,
     robustness_command,
     calibrate_confidence_command,
@@ -38,6 +41,7 @@ COMMANDS = (
     distill_command,
     experiment_command,
     export_command,
+    benchmark_command,
     weights_command,
 )
 

@@ -82,7 +82,7 @@ fi
 # --- the package -----------------------------------------------------------------------------------
 # Python files, launch files and configuration are installed as links: only a new or a removed one,
 # or another message, asks for a build.
-listed=$(find joint_perception launch config resource -type f -not -path '*/__pycache__/*' | LC_ALL=C sort)
+listed=$(find joint_perception benchmarks launch config resource -type f -not -path '*/__pycache__/*' | LC_ALL=C sort)
 built=$({ cat .venv/.setup_stamp package.xml CMakeLists.txt msg/*.msg; echo "$listed"; } | sha256sum | cut -d' ' -f1)
 if [ "$(cat install/.setup_stamp 2>/dev/null)" != "$built" ]; then
   say "building the package into install/"
@@ -97,7 +97,7 @@ if [ "$(cat install/.setup_stamp 2>/dev/null)" != "$built" ]; then
   # folders (NumPy's, here) that are inside the source folder.
   rm -rf build/source
   mkdir -p log build/source/joint_perception
-  for entry in CMakeLists.txt package.xml msg joint_perception launch config scripts resource; do
+  for entry in CMakeLists.txt package.xml msg joint_perception benchmarks launch config scripts resource; do
     ln -s "$root/$entry" "build/source/joint_perception/$entry"
   done
   if ! colcon --log-base log build --symlink-install --base-paths build/source --packages-select joint_perception \

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,10 +12,20 @@ from formula_checkpoint import write_formula_checkpoint
 
 # Rooms whose dependencies are not installed: a robot need not train, and files need no ROS.
 NEEDS = {
-    ("rclpy", "ament_index_python"): ("ros", "contract", "demo", "launch"),
+    ("rclpy", "ament_index_python"): ("ros", "contract", "demo", "launch", "faults"),
     ("torchvision", "sklearn", "h5py"): ("learning",),
 }
 collect_ignore = [room for packages, rooms in NEEDS.items() if not all(map(find_spec, packages)) for room in rooms]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--faults-long", action="store_true", help="test/faults in full: 100,000 fuzz cases and more")
+
+
+def pytest_configure(config):
+    if config.getoption("--faults-long"):
+        os.environ["JP_FAULTS_LONG"] = "1"  # hypothesis takes its numbers when the modules are imported
+
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "data"
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 # Sizes that come from one another by an integer division keep their aspect ratio up to a pixel.
 _ASPECT_TOLERANCE_PX = 1.0
+# Slope against the optical axis of the outermost ray, 89.99 degrees, and focal length in image sizes: beyond these a
+# value is damaged, and would make infinite points out of finite depths.
+_MAX_SLOPE = 1e4
+_MAX_FOCAL = 1e6
 
 
 class CameraModelError(ValueError):
@@ -46,7 +50,8 @@ class Pinhole:
         """Refuse what is no camera.
 
         Raises:
-            CameraModelError: A value is NaN or infinite, or a focal length or a size is not above zero.
+            CameraModelError: A value is NaN or infinite, a focal length or a size is not above zero, or they put the
+                image beside the view of any pinhole camera.
         """
         values = {"fx": self.fx, "fy": self.fy, "cx": self.cx, "cy": self.cy}
         if bad := [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]:
@@ -58,6 +63,12 @@ class Pinhole:
             )
         if self.width <= 0 or self.height <= 0:
             raise CameraModelError(f"camera image size is {self.width}x{self.height}; it must be above zero")
+        for f, c, size in ((self.fx, self.cx, self.width), (self.fy, self.cy, self.height)):
+            if max(abs(c), abs(size - c)) > _MAX_SLOPE * f or f > _MAX_FOCAL * size:
+                raise CameraModelError(
+                    f"camera intrinsics are fx = {self.fx:g}, fy = {self.fy:g}, cx = {self.cx:g}, cy = {self.cy:g} "
+                    f"for {self.width}x{self.height} pixels, which is no camera; calibrate it"
+                )
 
     @classmethod
     def from_matrices(cls, k: Sequence[float], p: Sequence[float], width: int, height: int) -> Pinhole:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rclpy.event_handler import SubscriptionEventCallbacks
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from joint_perception.pipeline.camera_frame import CameraFrame, FrameMaker, Pair
 from joint_perception.pipeline.compressed import SUFFIX
 from joint_perception.ros import qos
-from joint_perception.ros.camera_frame import CameraFrame, FrameMaker, Pair
-from joint_perception.ros.optional import make_pairing, nanoseconds
+from joint_perception.ros.optional import make_decoder, make_pairing, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ class Camera:
                     event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
                 )
             )
-        self._make_frame = FrameMaker(settings, node.get_logger(), *self.topics)
+        self._make_frame = FrameMaker(settings, node.get_logger(), *self.topics, make_decoder())
 
     def destroy(self) -> None:
         """Give up the subscriptions."""

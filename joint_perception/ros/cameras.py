@@ -13,7 +13,7 @@ from joint_perception.ros.sync import make_synchronizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from joint_perception.ros.camera_frame import Pair
+    from joint_perception.pipeline.camera_frame import Pair
     from joint_perception.ros.statistics import Statistics
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleNode
 
     from joint_perception.engine import Engine, Prediction, Reading, Stopwatch
+    from joint_perception.pipeline.camera_frame import CameraFrame, Pair
     from joint_perception.pipeline.labels import LabelMeaning
     from joint_perception.pipeline.settings import CameraSettings, Settings
-    from joint_perception.ros.camera_frame import CameraFrame, Pair
     from joint_perception.ros.diagnostics import Status
     from joint_perception.ros.statistics import Health
 

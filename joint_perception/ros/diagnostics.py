@@ -254,15 +254,23 @@ def _percentiles(latencies: Sequence[float]) -> dict[str, str]:
 def _memory(device: torch.device) -> dict[str, str]:
     if device.type != "cuda":
         return {}
-    free, total = torch.cuda.mem_get_info(device)
-    numbers = {
-        "allocated": torch.cuda.memory_allocated(device),
-        "reserved": torch.cuda.memory_reserved(device),
-        "free": free,
-        "total": total,
-    }
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+        numbers = {
+            "allocated": torch.cuda.memory_allocated(device),
+            "reserved": torch.cuda.memory_reserved(device),
+            "free": free,
+            "total": total,
+        }
+    except (RuntimeError, AssertionError) as error:  # a device that is lost; torch asserts that there is one at all
+        return {"GPU memory": f"unknown: {error}".splitlines()[0]}
     return {f"GPU memory, {what} (MiB)": f"{number / _MIB:.0f}" for what, number in numbers.items()}
 
 
 def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    if device.type != "cuda":
+        return str(device)
+    try:
+        return torch.cuda.get_device_name(device)
+    except (RuntimeError, AssertionError):
+        return str(device)

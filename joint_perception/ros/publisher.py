@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from rclpy.qos import QoSProfile
 
     from joint_perception.engine import Frame, Prediction, Stopwatch
+    from joint_perception.pipeline.camera_frame import CameraFrame
     from joint_perception.pipeline.labels import LabelMeaning
     from joint_perception.pipeline.settings import Settings
-    from joint_perception.ros.camera_frame import CameraFrame
     from joint_perception.ros.statistics import Statistics
 
 # Topic, type, QoS. Those of the first group need the network; the second is known without it.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from joint_perception.engine import Engine
-    from joint_perception.ros.camera_frame import CameraFrame, Pair
+    from joint_perception.pipeline.camera_frame import CameraFrame, Pair
     from joint_perception.ros.channel import Channel
 
     class Source(Protocol):

@@ -67,7 +67,7 @@ def bomb() -> bytes:
         (b"", "jpeg", "truncated_data"),
         (b"not an image at all", "jpeg", "undecodable"),
         (encoded(picture(40, 40), ".png")[:60], "png", "undecodable"),
-        (bomb(), "png", "undecodable"),
+        (bomb(), "png", "too_large"),
         (encoded(picture(8, 8), ".png"), "32FC1; compressedDepth png", "unknown_encoding"),
     ],
     ids=["empty", "text", "cut", "bomb", "depth"],

@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, NamedTuple
-
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from joint_perception.engine import Frame
 from joint_perception.geometry import CameraModelError, is_distorted
-from joint_perception.pipeline import compressed
+from joint_perception.pipeline import compressed, images
 from joint_perception.pipeline.camera_info import camera_info_for, pinhole_from_camera_info
 from joint_perception.pipeline.errors import FrameError
 from joint_perception.pipeline.rectification import Rectification
-from joint_perception.ros.optional import make_decoder
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
 
+    import numpy as np
+    import numpy.typing as npt
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image
     from std_msgs.msg import Header
 
     from joint_perception.pipeline.settings import Settings
@@ -58,12 +58,20 @@ class FrameMaker:
         logger: Is told, once, of a distortion that nobody takes out.
         image_topic: Of the camera, for messages.
         info_topic: Of its camera_info.
+        decode: Makes (H, W, 3) uint8 RGB of a raw image message, or raises FrameError.
     """
 
-    def __init__(self, settings: Settings, logger: Any, image_topic: str, info_topic: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        logger: Any,
+        image_topic: str,
+        info_topic: str,
+        decode: Callable[[Image], npt.NDArray[np.uint8]] = images.to_rgb,
+    ) -> None:
         self._settings, self._logger = settings, logger
         self._image_topic, self._info_topic = image_topic, info_topic
-        self._decode = make_decoder()
+        self._decode = decode
         self._rectification = Rectification()
         self._warned = False
 
@@ -74,7 +82,7 @@ class FrameMaker:
             FrameError: The image or its camera_info is unusable.
         """
         image, info = pair
-        rgb = compressed.to_rgb(image) if isinstance(image, CompressedImage) else self._decode(image)
+        rgb = compressed.to_rgb(image) if hasattr(image, "format") else self._decode(image)
         height, width = rgb.shape[:2]
         try:
             if self._settings["rectify"]:
