@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +68,34 @@ class Cloud(PointSet):
         return np.isfinite(self.data[..., 2])
 
 
+class Crop(NamedTuple):
+    """How much of an image is cut off, as shares 0..1 of its width (left, right) and of its height (top, bottom)."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+
+    def window(self, height: int, width: int) -> tuple[slice, slice]:
+        """The rows and columns that are left of an image, at least one of each."""
+
+        def kept(size: int, before: float, after: float) -> slice:
+            first = min(round(size * before), size - 1)
+            return slice(first, max(size - round(size * after), first + 1))
+
+        return kept(height, self.top, self.bottom), kept(width, self.left, self.right)
+
+
+NO_CROP = Crop()
+
+
 @dataclass(frozen=True)
 class CloudOptions:
     """Which pixels become points.
 
     Attributes:
-        stride: Every n-th row and column, the first included.
+        stride: Every n-th row and column of what `crop` leaves, the first included.
+        crop: What is cut off the image.
         min_range: Distance in metres from the optical centre below which there is no point.
         max_range: Distance above which there is none.
         edge_filter: Step of the depth to a neighbour, as a share of it, above which there is none (see
@@ -81,6 +103,7 @@ class CloudOptions:
     """
 
     stride: int = 1
+    crop: Crop = NO_CROP
     min_range: float = 0.0
     max_range: float = math.inf
     edge_filter: float = 0.0
@@ -89,8 +112,11 @@ class CloudOptions:
         """Refuse what leaves nothing.
 
         Raises:
-            ValueError: A stride below 1, an empty range, or a negative filter.
+            ValueError: A stride below 1, an empty range, a negative filter, or a crop that leaves nothing.
         """
+        left, top, right, bottom = self.crop
+        if not (min(self.crop) >= 0 and left + right < 1 and top + bottom < 1):
+            raise ValueError(f"{self.crop}; need shares of at least 0, and less than 1 for opposite edges together")
         if self.stride < 1 or not 0 <= self.min_range < self.max_range or not self.edge_filter >= 0:
             raise ValueError(f"{self}; need stride >= 1, 0 <= min_range < max_range and edge_filter >= 0")
 
@@ -116,8 +142,8 @@ def make_cloud(
         options: What else gets none; None: nothing.
 
     Returns:
-        A cloud of H x W points, or of every stride-th row and column. A pixel without valid depth, or left
-        out, has NaN in x, y and z, and keeps its colour, label and confidence.
+        A cloud of H x W points, or of every stride-th row and column of what the crop leaves. A pixel without valid
+        depth, or left out, has NaN in x, y and z, and keeps its colour, label and confidence.
 
     Raises:
         ValueError: The shapes differ, or are not the camera's.
@@ -133,6 +159,11 @@ def make_cloud(
     rays_x, rays_y = camera.rays()
     if options.edge_filter > 0:  # before the stride: neighbours are those in the image
         depth = np.where(flying_pixels(depth, options.edge_filter), np.float32(np.nan), depth)
+    if any(options.crop):
+        window = rows, columns = options.crop.window(height, width)
+        image, labels, depth = image[window], labels[window], depth[window]
+        confidence = None if confidence is None else confidence[window]
+        rays_x, rays_y = rays_x[columns], rays_y[rows]
     if options.stride > 1:
         every = slice(None, None, options.stride)
         image, labels = image[every, every], labels[every, every]

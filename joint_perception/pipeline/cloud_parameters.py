@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from joint_perception.pipeline.layout import ALL_FIELDS
 from joint_perception.pipeline.parameter_spec import FAR, Spec
 
 CLOUD_PARAMETERS: tuple[Spec, ...] = (
@@ -30,6 +31,27 @@ CLOUD_PARAMETERS: tuple[Spec, ...] = (
         live=True,
         minimum=1,
         maximum=64,
+        per_camera=True,
+    ),
+    *(
+        Spec(
+            f"points.crop.{edge}",
+            default=0.0,
+            description=f"Share of the image's {of} that is cut off ~/points at the {edge}; it stays organised.",
+            live=True,
+            minimum=0.0,
+            maximum=0.99,
+            per_camera=True,
+        )
+        for edge, of in (("left", "width"), ("top", "height"), ("right", "width"), ("bottom", "height"))
+    ),
+    Spec(
+        "points.fields",
+        default=["rgb", "label", "confidence"],
+        description="Fields of ~/points besides x, y and z, which are always there: rgb, label, confidence, in this "
+        "order.",
+        live=True,
+        choices=ALL_FIELDS,
         per_camera=True,
     ),
     Spec(

@@ -18,7 +18,9 @@ from joint_perception.geometry import (
     make_cloud,
     make_obstacles,
 )
-from joint_perception.geometry.cloud import POINT_STEP
+from joint_perception.geometry.cloud import Crop
+
+_FIELD_BYTES = 4
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,8 +46,20 @@ class CloudMaker:
 
     def size(self, height: int, width: int) -> int:
         """Bytes of the cloud that `points` makes of an image of that size."""
-        stride: int = self._settings["points.stride"]
-        return -(-height // stride) * -(-width // stride) * POINT_STEP
+        settings = self._settings
+        stride: int = settings["points.stride"]
+        rows, columns = self._crop().window(height, width)
+        points: int = math.prod(-(-(part.stop - part.start) // stride) for part in (rows, columns))
+        fields = len({*settings["points.fields"], "x", "y", "z"}) + int(settings["points.color"] == "both")
+        return points * _FIELD_BYTES * fields
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of `points` that are wanted."""
+        return tuple(self._settings["points.fields"])
+
+    def _crop(self) -> Crop:
+        return Crop(*(self._settings[f"points.crop.{edge}"] for edge in Crop._fields))
 
     def points(self, frame: Frame, prediction: Prediction, meaning: LabelMeaning) -> Cloud:
         """The organised cloud, with published labels.
@@ -61,6 +75,7 @@ class CloudMaker:
             colors = meaning.published.colorize(meaning.of(prediction.labels))
         options = CloudOptions(
             stride=settings["points.stride"],
+            crop=self._crop(),
             min_range=settings["points.min_range"],
             max_range=settings["points.max_range"] or math.inf,
             edge_filter=settings["points.edge_filter"],

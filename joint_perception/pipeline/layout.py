@@ -12,12 +12,16 @@ from joint_perception.geometry.cloud import FIELDS
 from joint_perception.geometry.depth import to_millimetres
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy.typing as npt
 
     from joint_perception.geometry import Cloud, PointSet
 
 # sensor_msgs/PointField's constants.
 _POINT_FIELD_TYPES = {"f4": 7, "u4": 6}
+_POSITION = ("x", "y", "z")
+ALL_FIELDS = tuple(name for name, _ in FIELDS)
 _ENCODINGS = {
     ("uint8", 1): "mono8",
     ("uint8", 3): "rgb8",
@@ -110,26 +114,36 @@ def confidence_pixels(confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.uin
     return rounded.astype(np.uint8)
 
 
-def cloud_layout(cloud: Cloud | PointSet, semantic_colors: npt.NDArray[np.uint8] | None = None) -> CloudLayout:
-    """The layout of a cloud with fields x y z rgb label confidence.
+def cloud_layout(
+    cloud: Cloud | PointSet,
+    semantic_colors: npt.NDArray[np.uint8] | None = None,
+    fields: Collection[str] = ALL_FIELDS,
+) -> CloudLayout:
+    """The layout of a cloud.
 
     Args:
         cloud: A `Cloud` becomes an organised one, not dense, since NaN marks no point; a `PointSet` one row, dense.
         semantic_colors: (..., 3) uint8 RGB of each point: a further FLOAT32 field semantic_color, packed as rgb is,
             which semantic octomaps look for; None: no such field.
+        fields: Of x, y, z, rgb, label and confidence, those that are wanted, in that order; x, y and z always are.
     """
-    names, data = list(FIELDS), cloud.data
+    kept = [i for i, (name, _) in enumerate(FIELDS) if name in fields or name in _POSITION]
+    names = [FIELDS[i] for i in kept]
+    # The first so many are a view, which is as fast to copy from as the whole.
+    data = cloud.data if len(kept) == len(FIELDS) else cloud.data[..., : len(kept)]
+    if kept != list(range(len(kept))):
+        data = cloud.data[..., kept]
     if semantic_colors is not None:
         names.append(("semantic_color", "f4"))
         data = np.concatenate([data, _packed(semantic_colors)[..., None]], axis=-1)
     point_step = 4 * len(names)
     organised = cloud.data.ndim == 3  # noqa: PLR2004
     height, width = cloud.data.shape[:2] if organised else (1, len(cloud.data))
-    fields = tuple(PointFieldLayout(name, 4 * i, _POINT_FIELD_TYPES[kind], 1) for i, (name, kind) in enumerate(names))
+    table = tuple(PointFieldLayout(name, 4 * i, _POINT_FIELD_TYPES[kind], 1) for i, (name, kind) in enumerate(names))
     return CloudLayout(
         height,
         width,
-        fields,
+        table,
         is_bigendian=False,
         point_step=point_step,
         row_step=point_step * width,

@@ -25,7 +25,7 @@ class Spec:
         or_number: True: a string that may also be a number above zero.
         live: True: takes effect from the next frame on. False: read when the node is configured, and can be
             set only while it is unconfigured.
-        choices: The values it can have; empty: any.
+        choices: The values it, or each item of it, can have; empty: any.
         minimum: Least value of a number.
         maximum: Greatest value of a number.
     """
@@ -51,6 +51,9 @@ class Spec:
         if isinstance(self.default, list):
             if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
                 raise ParameterError(f"parameter {self.name!r} is {value!r}; it takes a list of strings")
+            if strange := [item for item in value if self.choices and item not in self.choices]:
+                known = ", ".join(map(repr, self.choices))
+                raise ParameterError(f"parameter {self.name!r} has {strange[0]!r}; choose out of {known}")
             return list(value)
         if self.or_number and isinstance(value, int | float) and not isinstance(value, bool):
             if not (math.isfinite(value) and value > 0):

@@ -10,9 +10,18 @@ from sensor_msgs.msg import Image, PointCloud2, PointField
 
 from joint_perception.msg import ClassMap, SemanticClass
 from joint_perception.pipeline.camera_info import camera_info_for, camera_matrices, pinhole_from_camera_info
-from joint_perception.pipeline.layout import bytes_of, cloud_layout, confidence_pixels, depth_pixels, image_layout
+from joint_perception.pipeline.layout import (
+    ALL_FIELDS,
+    bytes_of,
+    cloud_layout,
+    confidence_pixels,
+    depth_pixels,
+    image_layout,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     import numpy.typing as npt
     from std_msgs.msg import Header
@@ -60,10 +69,13 @@ def depth_message(header: Header, depth: npt.NDArray[np.float32], encoding: str)
 
 
 def cloud_message(
-    header: Header, cloud: Cloud | PointSet, semantic_colors: npt.NDArray[np.uint8] | None = None
+    header: Header,
+    cloud: Cloud | PointSet,
+    semantic_colors: npt.NDArray[np.uint8] | None = None,
+    wanted: Collection[str] = ALL_FIELDS,
 ) -> PointCloud2:
-    """A PointCloud2; the cloud and its colours as of `cloud_layout`."""
-    layout = cloud_layout(cloud, semantic_colors)
+    """A PointCloud2; the cloud, its colours and the fields that are wanted as of `cloud_layout`."""
+    layout = cloud_layout(cloud, semantic_colors, wanted)
     fields = [PointField(**vars(field)) for field in layout.fields]
     return PointCloud2(header=header, **(layout._asdict() | {"fields": fields, "data": to_bytes(layout.data)}))
 

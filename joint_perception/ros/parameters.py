@@ -30,6 +30,7 @@ _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 _CLASS_LISTS = ("points.excluded_classes", "obstacles.floor_classes", "obstacles.excluded_classes")
 # least, greatest: where the second is 0 it is no limit, except for heights.
 _RANGES = (("depth.min", "depth.max"), ("points.min_range", "points.max_range"))
+_CROPS = (("points.crop.left", "points.crop.right"), ("points.crop.top", "points.crop.bottom"))
 _HEIGHTS = ("obstacles.min_height", "obstacles.max_height")
 _CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = frozenset(name.partition(".")[0] for name in BY_NAME) | {"qos_overrides"}
@@ -185,6 +186,10 @@ def _check_camera(settings: CameraSettings, camera: str) -> None:
         if 0 < settings[high] <= settings[low]:
             raise ParameterError(f"parameters {low!r} and {high!r}{whose} are {settings[low]} and {settings[high]}: "
                                  "nothing lies between")  # fmt: skip
+    for before, after in _CROPS:
+        if settings[before] + settings[after] >= 1:
+            raise ParameterError(f"parameters {before!r} and {after!r}{whose} are {settings[before]} and "
+                                 f"{settings[after]}: nothing is left of the image")  # fmt: skip
     low, high = _HEIGHTS
     if settings[high] <= settings[low]:
         raise ParameterError(f"parameters {low!r} and {high!r}{whose} are {settings[low]} and {settings[high]}: "

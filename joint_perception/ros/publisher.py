@@ -98,7 +98,8 @@ class OutputPublisher:
     def wanted_of_engine(self) -> set[str]:
         """What the engine must compute besides labels and depth, of `engine.frame.EVERYTHING`."""
         found = set()
-        if any(self.wanted(topic) for topic in ("confidence", "points", "obstacles")):
+        in_points = self.wanted("points") and "confidence" in self._clouds.fields
+        if in_points or any(self.wanted(topic) for topic in ("confidence", "obstacles")):
             found.add("confidence")
         if self.wanted("normals") and self._settings["normals.source"] != "depth":
             found.add("normals")
@@ -145,8 +146,11 @@ class OutputPublisher:
             if self.wanted(topic):
                 with stopwatch.stage("cloud"):
                     points = make(frame, prediction, meaning)
-                    colors = self._clouds.semantic_colors(points, meaning) if topic == "points" else None
-                    cloud = cloud_message(header, points, colors)
+                    if topic == "points":
+                        colors = self._clouds.semantic_colors(points, meaning)
+                        cloud = cloud_message(header, points, colors, self._clouds.fields)
+                    else:
+                        cloud = cloud_message(header, points)
                 with stopwatch.stage("publish"):
                     self._publish(topic, cloud)
         with stopwatch.stage("publish"):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from joint_perception.geometry import Pinhole, make_cloud
-from joint_perception.geometry.cloud import FIELDS, POINT_STEP
+from joint_perception.geometry import CloudOptions, Pinhole, make_cloud
+from joint_perception.geometry.cloud import FIELDS, POINT_STEP, Crop
 
 
 def parts(height, width, seed=0):
@@ -194,3 +194,35 @@ def test_parts_of_different_sizes_are_refused_with_their_sizes(odd_one):
 
     assert "(6, 9)" in str(caught.value)
     assert "(6, 8)" in str(caught.value)
+
+
+@settings(max_examples=60)
+@given(
+    height=st.integers(1, 30),
+    width=st.integers(1, 40),
+    stride=st.integers(1, 5),
+    crop=st.builds(Crop, *[st.floats(0, 0.49)] * 4),
+    edge_filter=st.sampled_from([0.0, 0.5]),
+)
+def test_a_cropped_cloud_is_a_part_of_the_whole_one(height, width, stride, crop, edge_filter):
+    image, labels, depth, confidence = parts(height, width)
+    camera = camera_of(depth)
+
+    whole = make_cloud(image, labels, depth, confidence, camera, [2], CloudOptions(edge_filter=edge_filter))
+    options = CloudOptions(stride=stride, crop=crop, edge_filter=edge_filter)
+    cropped = make_cloud(image, labels, depth, confidence, camera, [2], options)
+
+    rows, columns = crop.window(height, width)
+    expected = whole.data[rows, columns][::stride, ::stride]
+    np.testing.assert_array_equal(cropped.data.view(np.uint32), expected.view(np.uint32))
+    assert cropped.data.size > 0
+
+
+def test_a_crop_cuts_the_share_it_says():
+    assert Crop(left=0.25, top=0.5, right=0.1).window(80, 120) == (slice(40, 80), slice(30, 108))
+
+
+@pytest.mark.parametrize("crop", [Crop(left=0.5, right=0.5), Crop(top=1.0), Crop(bottom=-0.1), Crop(left=float("nan"))])
+def test_a_crop_that_leaves_nothing_is_refused(crop):
+    with pytest.raises(ValueError, match="Crop"):
+        CloudOptions(crop=crop)

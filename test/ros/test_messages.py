@@ -9,6 +9,7 @@ import struct
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from ros_graph import points_of
 from sensor_msgs.msg import CameraInfo, PointField, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -129,6 +130,33 @@ def test_a_cloud_is_laid_out_as_its_fields_say():
     x, y, z, *rest = struct.unpack("<3f4BIf", second)
     assert all(map(math.isnan, (x, y, z)))
     assert rest == [252, 251, 250, 0, 5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ((), "x y z"),
+        (("rgb",), "x y z rgb"),
+        (("confidence", "z", "x"), "x y z confidence"),
+        (("label", "rgb"), "x y z rgb label"),
+        (("confidence", "label", "rgb", "z", "y", "x"), "x y z rgb label confidence"),
+    ],
+)
+def test_a_cloud_with_some_of_its_fields_holds_the_same_values(wanted, names):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    labels = rng.integers(0, 40, (3, 4), dtype=np.uint8)
+    depth, confidence = rng.uniform(1, 9, (2, 3, 4)).astype(np.float32)
+    cloud = make_cloud(image, labels, depth, confidence, Pinhole(fx=2.0, fy=4.0, cx=1.0, cy=2.0, width=4, height=3))
+
+    message = cloud_message(HEADER, cloud, wanted=wanted)
+
+    assert " ".join(field.name for field in message.fields) == names
+    assert message.point_step == 4 * len(message.fields)
+    assert len(message.data) == message.row_step * message.height == 3 * 4 * message.point_step
+    some, whole = points_of(message), points_of(cloud_message(HEADER, cloud))
+    for name in some.dtype.names:
+        np.testing.assert_array_equal(some[name], whole[name])
 
 
 # --- classes ---------------------------------------------------------------------------------------

@@ -90,6 +90,17 @@ def test_depth_in_millimetres_and_live_parameters(graph, start_node, prediction)
     assert np.abs(array_of(got["depth"]).astype(int) - expected).max() <= 1  # rounding in float32
     np.testing.assert_array_equal(array_of(got["overlay"]), array_of(got["label_color"]))
 
+    # A smaller cloud, from the next frame on.
+    graph.set_parameters({"points.fields": ["label"], "points.crop.top": 0.5, "points.stride": 2})
+    graph.subscribe("points")
+    cloud = graph.exchange(image_message(pixels), camera_info(WIDTH, HEIGHT), ("points",), node)["points"]
+    points, rows = points_of(cloud), slice(round(HEIGHT / 2), None, 2)
+    assert points.dtype.names == ("x", "y", "z", "label")
+    np.testing.assert_array_equal(points["label"], prediction(pixels).labels[rows, ::2])
+    seen = np.isfinite(points["z"])
+    assert seen.any()
+    np.testing.assert_allclose(points["z"][seen], depth[rows, ::2][seen], rtol=1e-5)
+
 
 def test_a_best_effort_subscriber_is_served_too(graph, start_node):
     node = start_node()

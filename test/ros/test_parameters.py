@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -237,11 +238,13 @@ def test_no_class_at_all_can_be_excluded(declare, nothing):
         ("domain:=mars", "'domain' is 'mars'"),
         ("points.excluded_classes:=sky", "'points.excluded_classes' is 'sky'"),
         ("points.excluded_classes:=[1, 2]", r"'points.excluded_classes' is .*1, 2"),
+        ("points.fields:=[rgb, intensity]", "'points.fields' has 'intensity'; choose out of 'x'"),
+        ("points.crop.left:=0.6 points.crop.right:=0.4", "nothing is left of the image"),
         ("points.excluded_classes:=[skye]", "class 'skye', which no domain has; did you mean 'sky'"),
     ],
 )
 def test_a_wrong_command_line_does_not_end_the_node_but_fails_the_check(declare, given, told):
-    _, parameters = declare(given)
+    _, parameters = declare(*re.findall(r"\S+:=(?:\[.*\]|\S+)", given))
 
     with pytest.raises(ParameterError, match=told):
         parameters.check()
@@ -284,7 +287,14 @@ def test_while_configured_only_live_parameters_can_be_set(declare):
     other = {str: "navigation", int: 5, float: 0.25, list: ["road"]}
 
     for spec in PARAMETERS:
-        value = spec.choices[-1] if spec.choices else other.get(type(spec.default), not spec.default)
+        choosy = spec.choices and not isinstance(spec.default, list)
+        value = (
+            spec.choices[-1]
+            if choosy
+            else ["label"]
+            if spec.choices
+            else other.get(type(spec.default), not spec.default)
+        )
         assert value != spec.default
         result = node.set_parameters([Parameter(spec.name, value=value)])[0]
 

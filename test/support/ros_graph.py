@@ -18,7 +18,9 @@ from ament_index_python.packages import get_package_prefix, get_package_share_pa
 from builtin_interfaces.msg import Time
 from joint_perception.msg import ClassMap, PerceptionStats
 from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
@@ -206,6 +208,12 @@ class Graph:
     def call(self, kind, name: str, request):
         """Call a service of the node."""
         return self._call(kind, name, request)
+
+    def set_parameters(self, values: dict) -> None:
+        """Set parameters of the node."""
+        given = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        for result in self._call(SetParameters, "set_parameters", SetParameters.Request(parameters=given)).results:
+            assert result.successful, result.reason
 
 
 def now() -> Time:

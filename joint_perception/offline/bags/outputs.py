@@ -127,7 +127,8 @@ class OutputMaker:
                 make = maker.points if output == "points" else maker.obstacles
                 cloud = make(taken.frame, prediction, told)
                 colors = maker.semantic_colors(cloud, told) if output == "points" else None
-                yield output, self._messages.cloud(taken.header, cloud_layout(cloud, colors))
+                layout = cloud_layout(cloud, colors, maker.fields) if output == "points" else cloud_layout(cloud)
+                yield output, self._messages.cloud(taken.header, layout)
             else:
                 yield output, self._image(output, taken, self._pixels(output, taken, prediction, told))
 
