@@ -37,6 +37,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     group.add_argument("--no-compression", action="store_true", help="do not compress the MCAP's chunks by zstd")
     group = parser.add_argument_group("the run")
     group.add_argument("--batch", type=int, help="images in the network together (default: 1 on a CPU, 8 on a GPU)")
+    group.add_argument(
+        "--chunk", type=int, default=64, help="frames that are done, kept and repeated together (default: 64)"
+    )
     group.add_argument("--restart", action="store_true", help="throw away what an earlier, ended run left")
     group.add_argument("--no-progress", action="store_true", help="show no progress bars")
     parser.set_defaults(run=run)
@@ -104,6 +107,7 @@ def job_from(options: argparse.Namespace, settings: dict[str, Any]) -> Job:
         originals=not options.only_new,
         node=options.node_name.strip("/"),
         batch=batch,
+        chunk=options.chunk,
     )
 
 

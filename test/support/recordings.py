@@ -127,11 +127,12 @@ def _write(writer, maker, messages, spoil) -> None:
         writer.write(connections[message.topic], message.time, spoil(message, data) if spoil else data)
 
 
-def read(bag: Path) -> dict[str, list]:
-    """Topic to (time, message) in order, by rosbags' reader."""
+def read(bag: Path, topic: str | None = None) -> dict[str, list]:
+    """Topic to (time, message) in order, by rosbags' reader; of one topic alone where it is named."""
     found = defaultdict(list)
     with AnyReader([bag]) as reader:
-        for connection, time, data in reader.messages():
+        wanted = [connection for connection in reader.connections if topic in (None, connection.topic)]
+        for connection, time, data in reader.messages(wanted):
             found[connection.topic].append((time, reader.deserialize(data, connection.msgtype)))
     return found
 

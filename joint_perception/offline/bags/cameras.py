@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from joint_perception.offline.bags.errors import BagError
+from joint_perception.offline.bags.errors import BagError, NoCameraError
 from joint_perception.offline.bags.message_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
 from joint_perception.pipeline.compressed import SUFFIX
 from joint_perception.pipeline.images import ENCODINGS
@@ -49,16 +49,18 @@ def find_cameras(recording: Recording, job: Job) -> tuple[CameraTopics, ...]:
         if name not in images:
             found = ", ".join(images) or "none"
             what = f"is {kinds[name]}" if name in kinds else "is not in the recording"
-            raise BagError(f"topic {name!r} {what}; its image topics are: {found}")
+            raise NoCameraError(f"topic {name!r} {what}; its image topics are: {found}")
     chosen = list(job.topics) or _colour_topics(recording, images, job.node)
     if not chosen:
         found = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "none"
-        raise BagError(f"{recording.path} has no colour camera; name image topics with --topics. Its topics: {found}")
+        raise NoCameraError(
+            f"{recording.path} has no colour camera; name image topics with --topics. Its topics: {found}"
+        )
     infos = [name for name, kind in kinds.items() if kind == CAMERA_INFO]
     pairs = [(image, job.infos.get(image) or _info_topic(image, infos)) for image in chosen]
     for image, info in pairs:
         if info not in infos:
-            raise BagError(
+            raise NoCameraError(
                 f"topic {image!r} has no camera_info on {info!r}; name its topic with --camera-info {image}=TOPIC. "
                 f"There are: {', '.join(infos) or 'none'}"
             )

@@ -73,8 +73,8 @@ class Job:
             raise BagError(f"--outputs is empty; choose from {', '.join(OUTPUTS)}")
         if self.every < 1:
             raise BagError(f"--every is {self.every}; it is 1 or more")
-        if self.batch < 1:
-            raise BagError(f"--batch is {self.batch}; it is 1 or more")
+        if min(self.batch, self.chunk) < 1:
+            raise BagError(f"--batch is {self.batch} and --chunk {self.chunk}; they are 1 or more")
         if not self.start >= 0 or (self.end is not None and not self.end > self.start):
             raise BagError(f"--start {self.start} and --end {self.end} leave nothing; need 0 <= start < end")
 

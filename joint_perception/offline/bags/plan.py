@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from joint_perception.offline.bags.cameras import CameraTopics, find_cameras
-from joint_perception.offline.bags.errors import BagError
+from joint_perception.offline.bags.errors import BagError, NoCameraError
 from joint_perception.offline.bags.job import Job
 from joint_perception.offline.bags.recording import Recorded, Recording
 
@@ -121,16 +121,15 @@ def make_plan(path: Path, job: Job, progress: Callable[[int], object] | None = N
     problems: list[str] = []
     for damaged in (False, True):
         with Recording(path, damaged=damaged) as recording:
-            problems += recording.problems
-            planner = _Planner(recording, job)
             try:
+                planner = _Planner(recording, job)
                 planner.read(progress)
             except BagError as error:
-                if damaged:
+                if damaged or isinstance(error, NoCameraError):
                     raise
                 problems.append(str(error))
                 continue
-            return planner.plan(problems)
+            return planner.plan([*problems, *recording.problems])
     raise AssertionError
 
 

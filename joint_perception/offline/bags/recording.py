@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import attrgetter
@@ -23,6 +24,11 @@ from joint_perception.offline.bags.errors import BagError
 from joint_perception.offline.bags.message_types import typestore
 from joint_perception.offline.bags.salvage import SalvagedMcap
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
@@ -33,7 +39,19 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 # What rosbags and the libraries below it raise on bytes that are not what they should be.
-DAMAGE = (Reader1Error, Reader2Error, apsw.Error, EOFError, ValueError, TypeError, IndexError, KeyError, AssertionError)
+DAMAGE = (
+    Reader1Error,
+    Reader2Error,
+    apsw.Error,
+    zstd.ZstdError,
+    RuntimeError,  # lz4
+    EOFError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AssertionError,
+)
 _SEPARATOR = "=" * 80 + "\n"
 
 
@@ -234,7 +252,11 @@ class Recording:
             except StopIteration:
                 return
             except DAMAGE as error:
-                raise BagError(f"{self.path}: damaged: {error}") from error
+                told = f"{self.path}: damaged: {error}"
+                if not self.damaged:
+                    raise BagError(told) from error
+                self.problems.append(f"{told}; what comes after it is lost")
+                return
             topic = indices[connection.id]
             if self._converters:
                 data = self._converters[self.topics[topic].kind](data)
