@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Names of sensor_msgs/distortion_models.hpp, and how many coefficients each can have.
 _COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
 
+_ROUNDING = 1 / 64  # pixels: half a step of the tables
+
 
 def is_distorted(model: str, d: Sequence[float]) -> bool:
     """Whether a camera_info tells of a distortion: an equidistant lens always is, others where D is not zero."""
@@ -84,7 +86,8 @@ class Rectifier:
             x, y = cv2.fisheye.initUndistortRectifyMap(*arguments)
         else:
             x, y = cv2.initUndistortRectifyMap(*arguments)
-        self.valid: npt.NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+        low, right, bottom = -_ROUNDING, width - 1 + _ROUNDING, height - 1 + _ROUNDING
+        self.valid: npt.NDArray[np.bool_] = (x >= low) & (x <= right) & (y >= low) & (y <= bottom)
         # Fixed point is several times as fast, exact to 1/32 of a pixel.
         self._maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
 

@@ -14,8 +14,8 @@ from ros_graph import array_of, camera_info, image_message, picture, points_of
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
-from joint_perception.domains import KITTI, NYUD
-from joint_perception.engine import Frame, Reading, load_engine
+from joint_perception.domains import KITTI
+from joint_perception.engine import Frame, load_engine
 from joint_perception.geometry import normals_from_depth
 from joint_perception.network.weights import NAMED_WEIGHTS
 from joint_perception.pipeline.camera_info import pinhole_from_camera_info
@@ -382,8 +382,3 @@ def test_weights_are_loaded_anew(rig, rear):
     assert answer.success, answer.message
     assert "'demo'" in answer.message
     assert rear("label")[0].data == before.data
-
-
-def test_the_labels_are_those_of_the_weights(engines):
-    assert engines["nyud"].domain.num_classes == NYUD.num_classes  # the rig's domains are of one network
-    assert engines["nyud"].reading("kitti") == Reading(engines["kitti"].domain)
