@@ -157,7 +157,7 @@ class Parameters:
                 spec = self._spec(name)
                 if spec is not None and spec.name in _CLASS_LISTS and value is not None:
                     camera = name.removesuffix(spec.name).rstrip(".")
-                    _check_classes(name, value, CameraSettings(together, camera)["grouping"])
+                    _check_classes(name, value, CameraSettings(together, camera))
             if self.locked:  # before that the others may still be wrong, and are checked when the node is configured
                 self._check_together(together)
         except ParameterError as error:
@@ -195,12 +195,16 @@ def _check_camera(settings: CameraSettings, camera: str) -> None:
         raise ParameterError(f"parameters {low!r} and {high!r}{whose} are {settings[low]} and {settings[high]}: "
                              "nothing lies between")  # fmt: skip
     for name in _CLASS_LISTS:
-        _check_classes(name, settings[name], settings["grouping"])
+        _check_classes(name, settings[name], settings)
 
 
-def _check_classes(name: str, classes: Iterable[str], grouping: Any) -> None:
+def _check_classes(name: str, classes: Iterable[str], settings: CameraSettings) -> None:
+    from joint_perception.engine.graph.contract import own_class_names  # noqa: PLC0415 (torch: not for --help)
+
+    grouping, weights = settings["grouping"], settings["weights"]
     groups = load_grouping(grouping).class_names if grouping and isinstance(grouping, str) else ()
     known = _CLASS_NAMES | set(groups)
+    known |= set(own_class_names(weights)) if isinstance(weights, str) else set()
     for class_name in classes:
         if class_name and class_name not in known:
             nearest = _nearest(class_name, sorted(known))

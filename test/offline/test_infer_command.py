@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from formula_checkpoint import formula_image
+from garden_network import BRICK, GRASS, WATER, garden_picture, write_garden_network
 
 import joint_perception
 from joint_perception.cli import main
@@ -293,3 +294,16 @@ def test_one_bad_image_does_not_stop_the_others(tmp_path, checkpoints, capsys):
     assert "1 of 2 image(s)" in said.out
     assert (out / "good_label.png").is_file()
     assert not list(out.glob("bad*"))
+
+
+def test_a_network_of_somebody_else_s_by_its_contract(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    contract, picture = write_garden_network(tmp_path), tmp_path / "picture.png"
+    cv2.imwrite(str(picture), garden_picture(64, 96)[..., ::-1])
+
+    assert infer(picture, "--weights", contract, out=tmp_path / "out") == 0
+
+    label = read(tmp_path / "out" / "picture_label.png")
+    assert [label[30, x] for x in (10, 45, 90)] == [WATER, GRASS, BRICK]
+    assert len(read_points(tmp_path / "out" / "picture.ply")) == label.size

@@ -11,7 +11,8 @@ import difflib
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from joint_perception.domains import DOMAINS, Domain, DomainError, get_domain
 from joint_perception.domains.catalogue import voc_color
@@ -19,9 +20,6 @@ from joint_perception.domains.domain import VOID_ID
 from joint_perception.engine.errors import EngineError
 from joint_perception.network.temperatures import GREATEST, LEAST, is_temperature
 from joint_perception.strict_yaml import ConfigError, build, read_yaml
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Layout = Literal["NCHW", "NHWC"]
 CONTRACT_SUFFIXES = (".yaml", ".yml")
@@ -61,15 +59,15 @@ class InputContract:
     def __post_init__(self) -> None:
         """Refuse what would turn every image into nonsense."""
         if not (math.isfinite(self.divisor) and self.divisor > 0):
-            raise ConfigError(f"divisor is {self.divisor}; it must be above zero: 255 for an input in 0..1")
+            raise ValueError(f"divisor is {self.divisor}; it must be above zero: 255 for an input in 0..1")
         if not all(math.isfinite(number) for number in self.mean):
-            raise ConfigError(f"mean is {list(self.mean)}; give three finite numbers, in units of pixel / divisor")
+            raise ValueError(f"mean is {list(self.mean)}; give three finite numbers, in units of pixel / divisor")
         if not all(math.isfinite(number) and number > 0 for number in self.std):
-            raise ConfigError(f"std is {list(self.std)}; each must be above zero, in units of pixel / divisor")
+            raise ValueError(f"std is {list(self.std)}; each must be above zero, in units of pixel / divisor")
         if self.multiple_of < 1:
-            raise ConfigError(f"multiple_of is {self.multiple_of}; it must be 1 (any size) or more")
+            raise ValueError(f"multiple_of is {self.multiple_of}; it must be 1 (any size) or more")
         if self.size is not None and (min(self.size) < 1 or any(side % self.multiple_of for side in self.size)):
-            raise ConfigError(
+            raise ValueError(
                 f"size is {list(self.size)}; give [width, height] in pixels, multiples of {self.multiple_of}"
             )
 
@@ -99,7 +97,7 @@ class SegmentationContract:
     def __post_init__(self) -> None:
         """Refuse a confidence that would be given twice."""
         if self.confidence is not None and self.kind != "labels":
-            raise ConfigError(
+            raise ValueError(
                 f"confidence is {self.confidence!r} but kind is {self.kind!r}, which tells it already; leave it out"
             )
 
@@ -124,9 +122,9 @@ class DepthContract:
     def __post_init__(self) -> None:
         """Refuse what would make every depth the same."""
         if not math.isfinite(self.scale) or self.scale == 0:
-            raise ConfigError(f"scale is {self.scale}; it must be a number other than zero: 0.001 for millimetres")
+            raise ValueError(f"scale is {self.scale}; it must be a number other than zero: 0.001 for millimetres")
         if not math.isfinite(self.shift):
-            raise ConfigError(f"shift is {self.shift}; it must be finite")
+            raise ValueError(f"shift is {self.shift}; it must be finite")
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ class ClassContract:
     def __post_init__(self) -> None:
         """Refuse a colour that is none."""
         if self.color is not None and not all(0 <= part <= _BYTE for part in self.color):
-            raise ConfigError(f"color is {list(self.color)}; give [r, g, b], each 0 to 255")
+            raise ValueError(f"color is {list(self.color)}; give [r, g, b], each 0 to 255")
 
 
 @dataclass(frozen=True)
@@ -191,13 +189,13 @@ class Contract:
         """Refuse a meaning that is none."""
         for name, value in self.temperatures.items():
             if not is_temperature(value):
-                raise ConfigError(f"temperatures of {name!r} is {value}; it must be from {LEAST} to {GREATEST}")
+                raise ValueError(f"temperatures of {name!r} is {value}; it must be from {LEAST} to {GREATEST}")
         if self.image_width is not None and self.image_width < 1:
-            raise ConfigError(f"image_width is {self.image_width}; give pixels, above zero")
+            raise ValueError(f"image_width is {self.image_width}; give pixels, above zero")
         if self.focal_length is not None and not (math.isfinite(self.focal_length) and self.focal_length > 0):
-            raise ConfigError(f"focal_length is {self.focal_length}; give fx in pixels, above zero")
+            raise ValueError(f"focal_length is {self.focal_length}; give fx in pixels, above zero")
         if self.depth_range is not None and not 0 <= self.depth_range[0] < self.depth_range[1]:
-            raise ConfigError(f"depth_range is {list(self.depth_range)}; give [min, max] in metres, 0 <= min < max")
+            raise ValueError(f"depth_range is {list(self.depth_range)}; give [min, max] in metres, 0 <= min < max")
         if self.classes is None:
             self._check_known_domain()
         else:
@@ -206,12 +204,10 @@ class Contract:
     def _check_known_domain(self) -> None:
         if self.domain not in DOMAINS:
             near = difflib.get_close_matches(self.domain, DOMAINS, 1)
-            hint = f"did you mean {near[0]!r}" if near else f"choose from {', '.join(DOMAINS)}"
-            raise ConfigError(
-                f"domain is {self.domain!r}, which is none of ours; {hint} Or list your own under classes"
-            )
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(DOMAINS)}."
+            raise ValueError(f"domain is {self.domain!r} and no classes are listed; {hint} Or list classes of your own")
         if self.focal_length is not None:
-            raise ConfigError(
+            raise ValueError(
                 f"focal_length is {self.focal_length} but domain {self.domain!r} has a camera of its own; leave it "
                 "out, or list the classes"
             )
@@ -219,16 +215,16 @@ class Contract:
     def _check_classes(self, classes: tuple[ClassContract, ...]) -> None:
         names = [given.name for given in classes]
         if not 0 < len(names) < VOID_ID:
-            raise ConfigError(f"classes are {len(names)}; give 1 to {VOID_ID - 1}: id {VOID_ID} means void")
+            raise ValueError(f"classes are {len(names)}; give 1 to {VOID_ID - 1}: id {VOID_ID} means void")
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ConfigError(f"classes name {twice[0]!r} twice; each needs a name of its own")
+            raise ValueError(f"classes name {twice[0]!r} twice; each needs a name of its own")
         if self.domain in DOMAINS:
-            raise ConfigError(
+            raise ValueError(
                 f"domain is {self.domain!r}, which is one of ours, but classes are listed too; leave the classes out, "
                 "or choose a name of your own"
             )
         if (self.focal_length is None) != (self.image_width is None):
-            raise ConfigError(
+            raise ValueError(
                 f"focal_length is {self.focal_length} and image_width is {self.image_width}; give both, or neither"
             )
 
@@ -281,6 +277,17 @@ class Contract:
 def is_graph(path: Path) -> bool:
     """Whether a file of weights is a network by itself, or the contract of one."""
     return path.suffix.lower() in (*MODEL_SUFFIXES, *CONTRACT_SUFFIXES)
+
+
+def own_class_names(weights: str) -> tuple[str, ...]:
+    """The classes that a contract lists; none where the weights are something else, or it cannot be read."""
+    path = Path(weights).expanduser()
+    if path.suffix.lower() not in CONTRACT_SUFFIXES:
+        return ()
+    try:
+        return tuple(given.name for given in read_contract(path).classes or ())
+    except ContractError:  # whoever loads it will say so
+        return ()
 
 
 def read_contract(path: Path) -> Contract:
