@@ -88,12 +88,13 @@ def run(options: argparse.Namespace) -> int:
     )
     exported = load_engine(str(target), device="cpu")
     found = compare(reference, exported, images)
+    size_in_bytes = sum(f.stat().st_size for f in (target, target.with_suffix(".bin")) if _is_of(f, target))
     agrees = all(agreement.sufficient for agreement in found)
     if options.json:
         shown = {key: value for key, value in metadata.items() if key != "contract"}
         report = {
             "file": str(target),
-            "bytes": target.stat().st_size,
+            "bytes": size_in_bytes,
             "runtime": exported.describe(),
             "metadata": shown,
             "contract": json.loads(metadata["contract"]),
@@ -102,10 +103,14 @@ def run(options: argparse.Namespace) -> int:
         }
         print(json.dumps(report, indent=2))
     else:
-        print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {exported.describe()}")
+        print(f"{target}: {size_in_bytes / 1e6:.1f} MB, {exported.describe()}")
         print(table(found))
         print("agrees with torch in fp32" if agrees else "DOES NOT AGREE with torch in fp32; do not use this file")
     return 0 if agrees else 1
+
+
+def _is_of(file: Path, target: Path) -> bool:
+    return file == target or (target.suffix == SUFFIXES["openvino"] and file.is_file())
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

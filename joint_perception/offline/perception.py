@@ -61,7 +61,10 @@ def settings_from(options: argparse.Namespace) -> dict[str, Any]:
         given[name] = yaml.safe_load(value)
     names = ("weights", "domain", "device", "runtime", "precision")
     given |= {name: value for name in names if (value := getattr(options, name))}
-    given.setdefault("runtime", "torch")  # the same on every machine and in every run; the node's own default is auto
+    from joint_perception.engine.graph.contract import is_graph  # noqa: PLC0415 (torch: not for --help)
+
+    # The same on every machine and in every run; the node's own default is auto.
+    given.setdefault("runtime", "auto" if is_graph(Path(str(given.get("weights", "")))) else "torch")
     settings = checked(given)
     if not settings["weights"]:
         raise ConfigurationError("no weights are named; give --weights or --config, such as --config demo")
