@@ -34,4 +34,5 @@ def descriptor_of(spec: Spec) -> ParameterDescriptor:
 
 def _constraints(spec: Spec) -> str:
     number = ", or a number above zero" if spec.or_number else ""
-    return f"One of: {', '.join(map(repr, spec.choices))}{number}" if spec.choices else ""
+    words = "Out of" if isinstance(spec.default, list) else "One of"
+    return f"{words}: {', '.join(map(repr, spec.choices))}{number}" if spec.choices else ""

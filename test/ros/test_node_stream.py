@@ -14,6 +14,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_graph import array_of, camera_info, image_message, now, picture
 from sensor_msgs.msg import CameraInfo, Image
 
+from joint_perception.benchmark.end_to_end import waited_for
+from joint_perception.ros.optional import nanoseconds
+
 WIDTH, HEIGHT = 96, 64
 
 
@@ -87,6 +90,12 @@ def test_newest_frame_wins_over_a_slow_engine(graph, start_node):
     ]
     periods = np.diff(graph.arrival["label"])
     assert max(latency[1:]) <= 3 * periods.max() + 0.2, "frames queued up"
+    # The same in counts, which no clock can blur: between a frame's sending and its results come those of the frame
+    # in hand, and at most those that were on their way already. A queue of five would make each wait for five.
+    waited = sorted(waited_for([(nanoseconds(stamp), int(at * 1e9)) for stamp, at in zip(
+        (m.header.stamp for m in graph.received["label"]), graph.arrival["label"], strict=True)]))  # fmt: skip
+    assert waited[len(waited) // 2] <= 1, f"results that frames waited for: {waited}"
+    assert waited[len(waited) * 9 // 10] <= 2, f"results that frames waited for: {waited}"
     newest = (sent[-1].sec, sent[-1].nanosec)
     assert stamps[-1] >= (newest[0] - 1, newest[1]), "the newest frames never came out"
 
