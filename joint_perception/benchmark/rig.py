@@ -30,6 +30,14 @@ _AFTERWARDS_S = 0.03  # for a node that does not say when it is done
 TOPICS = {"label": "Image", "depth": "Image", "points": "PointCloud2"}
 """The results that a frame is waited for."""
 
+# Of glibc, for our camera and our subscriber, as docs/troubleshooting.md advises: without, each big message is memory
+# that comes fresh from the kernel, zeroed page by page. The node sees to that itself; the peer's side has none of it.
+KEEP_MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
+    "MALLOC_TOP_PAD_": "67108864",
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+}
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -197,10 +205,11 @@ class Rig:
             if not names:
                 continue
             environment = peer_environment() if is_peer else our_environment()
+            others = environment if is_peer else environment | KEEP_MEMORY
             files = {name: str(file) for name, file in self._pictures.items()}
             given = {"targets": dict.fromkeys(names, self._cameras), "pictures": files}
-            camera = self._module("camera", environment, json.dumps(given))
-            self._sides[is_peer] = (camera, self._module("listener", environment))
+            camera = self._module("camera", others, json.dumps(given))
+            self._sides[is_peer] = (camera, self._module("listener", others))
             for name in names:
                 self._nodes[name] = self._child(f"node of variant {name}", self._command(name), environment)
         for camera, listener in self._sides.values():
