@@ -52,6 +52,7 @@ _LIBRARY = _declare_missing_operators()  # kept: the declaration lives as long a
 from torchvision import tv_tensors  # type: ignore[import-untyped]  # noqa: E402 (after the operators)
 from torchvision.transforms.v2 import functional  # type: ignore[import-untyped]  # noqa: E402
 
+_LEAST_BLUR = 0.1  # pixels; below it nothing is blurred
 _MEAN_COLOR = [124.0, 116.0, 104.0]  # ImageNet's: zero after normalisation
 
 
@@ -124,6 +125,9 @@ class Augmentation:
         contrast: As brightness.
         saturation: As brightness.
         hue: Shift of the hue, drawn from -hue to hue, in turns of the colour circle; at most 0.5.
+        noise: Greatest standard deviation of Gaussian noise in grey levels of 255, drawn from 0 to it. A network
+            that never saw noise is sure of what it sees in it: docs/robustness.md.
+        blur: Greatest standard deviation of a Gaussian blur in pixels, drawn from 0 to it; before the noise.
     """
 
     size: tuple[int, int]
@@ -133,6 +137,8 @@ class Augmentation:
     contrast: float = 0.3
     saturation: float = 0.3
     hue: float = 0.03
+    noise: float = 0.0
+    blur: float = 0.0
 
     _DRAWS: ClassVar[int] = 8  # random numbers an example takes, whatever they are used for
 
@@ -145,6 +151,7 @@ class Augmentation:
         if min(self.size) < 1 or not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"augmentation to size {self.size} at scale {self.scale}; need sizes and scales above 0")
         limits = {"mirror": 1.0, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5}
+        limits |= {"noise": 255.0, "blur": 20.0}
         for name, limit in limits.items():
             if not 0 <= getattr(self, name) <= limit:
                 raise ValueError(f"augmentation {name} is {getattr(self, name)}; it must be from 0 to {limit:g}")
@@ -171,6 +178,8 @@ class Augmentation:
             )
         )
         pixels = self._jitter(self._reshape(image, _MEAN_COLOR, window, mirrored=mirrored), colors)
+        if self.noise or self.blur:
+            pixels = self._degrade(pixels, generator)
         return replace(example, image=pixels, labels=labels, depth=depth, normals=normals)
 
     def _window(self, size: tuple[int, int], scale: float, down: float, across: float) -> tuple[int, int, int, int]:
@@ -212,4 +221,15 @@ class Augmentation:
             image = functional.adjust_saturation(image, 1 + self.saturation * saturation)
         if self.hue:
             image = functional.adjust_hue(image, self.hue * hue)
+        return image
+
+    def _degrade(self, image: Tensor, generator: torch.Generator | None) -> Tensor:
+        # Drawn only where it is asked for: without, the random numbers are those that they were.
+        blur, noise = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
+        sigma = self.blur * blur
+        if sigma > _LEAST_BLUR:
+            image = functional.gaussian_blur(image, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma, sigma])
+        if self.noise:
+            drawn = torch.randn(image.shape, generator=generator) * (self.noise * noise)
+            image = (image + drawn).round_().clamp_(0, 255).to(torch.uint8)
         return image

@@ -168,3 +168,54 @@ def test_torchvisions_own_transforms_know_the_annotations():
 def test_ranges_that_are_none_are_refused(change, named):
     with pytest.raises(ValueError, match=named):
         Augmentation(**{"size": (4, 4), **change})
+
+
+def grey_example():
+    example = plane_example((0.2, 0.1, -1.0))
+    return Example(torch.full_like(example.image, 128), example.labels, example.depth, example.normals)
+
+
+def test_noise_and_blur_touch_the_image_only_and_are_as_strong_as_was_drawn():
+    example, generator = grey_example(), torch.Generator().manual_seed(3)
+    augmentation = Augmentation((60, 80), (1.0, 1.0), **PLAIN, noise=40.0)
+    deviations = []
+    for _ in range(40):
+        out = augmentation(example, generator)
+        torch.testing.assert_close(out.depth, example.depth)
+        torch.testing.assert_close(out.labels, example.labels)
+        deviations.append(out.image.float().std().item())
+    assert out.image.dtype == torch.uint8
+    assert min(deviations) < 8
+    assert 32 < max(deviations) < 41
+
+    edge = Example(example.image.clone(), None, None, None)
+    edge.image[:, :, :40] = 0
+    widths = []
+    for _ in range(40):
+        blurred = Augmentation((60, 80), (1.0, 1.0), **PLAIN, blur=3.0)(edge, generator).image[0, 30].int()
+        widths.append(int(((blurred > 5) & (blurred < 123)).sum()))
+    assert min(widths) < 3
+    assert 8 < max(widths) < 16
+
+
+def test_without_noise_and_blur_the_random_numbers_are_those_that_they_were():
+    example, first, second = plane_example((0.2, 0.1, -1.0)), torch.Generator(), torch.Generator()
+    first.manual_seed(9)
+    second.manual_seed(9)
+    for _ in range(3):
+        plain = Augmentation((40, 60))(example, first)
+        torch.rand(Augmentation._DRAWS, generator=second, dtype=torch.float64)
+    assert torch.equal(first.get_state(), second.get_state())
+    assert plain.image.shape == (3, 40, 60)
+
+
+def test_noise_and_blur_are_the_same_for_the_same_generator():
+    augmentation = Augmentation((40, 60), noise=30.0, blur=2.0)
+    images = [augmentation(plane_example((0.2, 0.1, -1.0)), torch.Generator().manual_seed(5)).image for _ in range(2)]
+    assert torch.equal(*images)
+
+
+@pytest.mark.parametrize("change", [{"noise": -1.0}, {"noise": 256.0}, {"blur": -0.1}, {"blur": float("nan")}])
+def test_no_noise_and_no_blur(change):
+    with pytest.raises(ValueError, match=f"augmentation {next(iter(change))} is"):
+        Augmentation((40, 60), **change)
