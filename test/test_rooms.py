@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -225,6 +226,18 @@ def test_no_source_file_needs_a_tour_guide():
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in code_files()}
 
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_what_coverage_leaves_out_says_why():
+    lines = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sources("joint_perception")
+        for line in path.read_text().splitlines()
+        if "pragma" in line
+    ]
+
+    assert lines
+    assert [line for line in lines if not re.search(r"# pragma: no cover \(.+\)$", line)] == []
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ class Backoff:
 
     def _make_room(self, count: int, trouble: str, stopwatch: Stopwatch) -> None:
         gc.collect()
-        if torch.cuda.is_available():
+        if torch.cuda.is_available():  # pragma: no cover (needs CUDA)
             torch.cuda.empty_cache()
         if count == 1:
             self._to_cpu(trouble, OutOfMemoryError, stopwatch)

@@ -27,4 +27,4 @@ def select_device(name: str) -> torch.device:
             f"device {name!r} is not on this machine, torch {torch.__version__} sees {count} CUDA devices; use "
             "device auto or cpu, or install the NVIDIA driver and a CUDA build of torch"
         )
-    return torch.device("cuda", int(index or 0))
+    return torch.device("cuda", int(index or 0))  # pragma: no cover (needs CUDA)

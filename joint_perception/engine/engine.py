@@ -117,7 +117,7 @@ class Engine:
                 pixels = self._pixels([frames[i] for i in indices])
             with stopwatch.stage("network"):
                 outputs = self.runtime(pixels)
-                if self.device.type == "cuda":
+                if self.device.type == "cuda":  # pragma: no cover (needs CUDA)
                     torch.cuda.synchronize(self.device)  # else the time would count as post-processing
             with stopwatch.stage("postprocess"):
                 for rows in _groups(indices, lambda i: (frames[i].image.shape[:2], readings[i])):

@@ -87,7 +87,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
     kind, words, *rest = state["numpy"]
     np.random.set_state((kind, words.numpy(), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():  # pragma: no cover (needs CUDA)
         torch.cuda.set_rng_state_all(state["cuda"])
 
 

@@ -84,9 +84,9 @@ def joined_processes(device: str) -> Iterator[Processes]:
         int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0))
     )
     chosen = select_device(device)
-    if count > 1 and chosen.type == "cuda":
+    if count > 1 and chosen.type == "cuda":  # pragma: no cover (needs CUDA)
         chosen = select_device(f"cuda:{local}")
-    if chosen.type == "cuda":
+    if chosen.type == "cuda":  # pragma: no cover (needs CUDA)
         torch.cuda.set_device(chosen)
     if count > 1:
         backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"

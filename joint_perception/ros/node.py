@@ -212,7 +212,7 @@ class PerceptionNode(LifecycleNode):
         self._channels, self._engine, self._transport, self._digest = [], None, None, ""
         self._settings.locked = False
         self._settings.check_loaded = None
-        if torch.cuda.is_available():
+        if torch.cuda.is_available():  # pragma: no cover (needs CUDA)
             torch.cuda.empty_cache()
 
     # --- services ------------------------------------------------------------------------------------

@@ -119,9 +119,11 @@ class OnnxSession(Session):
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3  # errors; warnings of the optimiser are nothing a user can act upon
         providers: list[Any] = ["CPUExecutionProvider"]
-        if device.type == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        if (
+            device.type == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        ):  # pragma: no cover (needs CUDA)
             providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
-        elif device.type == "cuda":
+        elif device.type == "cuda":  # pragma: no cover (needs CUDA)
             raise ContractError(
                 f"network {str(path)!r} cannot run on {device}: this ONNX Runtime {onnxruntime.__version__} is built "
                 "without CUDA; `pip install onnxruntime-gpu`, or use device cpu"

@@ -162,6 +162,6 @@ def _measured(runtimes: dict[str, Runtime], plain: PlainRuntime) -> list[Candida
 def _seconds(runtime: Runtime, pixels: torch.Tensor) -> float:
     start = time.perf_counter()
     runtime(pixels)
-    if runtime.device.type == "cuda":
+    if runtime.device.type == "cuda":  # pragma: no cover (needs CUDA)
         torch.cuda.synchronize(runtime.device)
     return time.perf_counter() - start
