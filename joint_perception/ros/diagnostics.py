@@ -146,6 +146,7 @@ def engine_status(
         "device": str(engine.device),
         "domain": f"{engine.domain.name} ({engine.domain.num_classes} classes)",
         "outputs": ", ".join(engine.modalities),
+        "runtime": f"{engine.choice.runtime} {engine.choice.precision}",
         "network size": f"{size[1]}x{size[0]}" if size else "the image's",
         **_memory(engine.device),
     }

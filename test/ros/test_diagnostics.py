@@ -145,6 +145,7 @@ def test_the_engine(checkpoints):
         "images out (Hz)": "14.00",
         "domain": "kitti (6 classes)",
         "outputs": "segm, depth, normal",
+        "runtime": "torch fp32",
         "network size": "64x48",
     }
 

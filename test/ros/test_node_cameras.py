@@ -43,6 +43,7 @@ def node(own_domain, tmp_path_factory):
     parameters = {
         "weights": "demo",
         "device": "cpu",
+        "runtime": "torch",
         "cameras": list(CAMERAS),
         "depth.focal_correction": "off",
         "domain": "nyud",

@@ -138,6 +138,9 @@ def _opened(name: str, network: JointNetwork, device: torch.device, precision: s
         return open_runtime(name, network, device, precision)
     except RuntimeUnavailableError as error:
         return Candidate(name, refusal=str(error))
+    except Exception as error:  # noqa: BLE001 (as above)
+        _log.warning("runtime %s cannot be made here: %s", name, error)
+        return Candidate(name, refusal=f"it cannot be made: {error}")
 
 
 @torch.inference_mode()
