@@ -12,11 +12,11 @@ from lifecycle_msgs.srv import GetState
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from joint_perception.demo import names
+from joint_perception.demo.bag import Bag
 from joint_perception.msg import ClassMap, PerceptionStats
 from joint_perception.ros import qos
 from joint_perception.ros.optional import nanoseconds
@@ -57,8 +57,7 @@ class Recorder(Node):
         self.stats: PerceptionStats | None = None
         self.latencies: dict[str, list[float]] = {}
         self._typestore = typestore
-        self._writer = Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP)
-        self._writer.open()
+        self._bag = Bag(bag)
         self._last_cloud = 0
         self._get_state = self.create_client(GetState, f"{names.NODE_NAME}/get_state")
         self._refusals = 0
@@ -79,13 +78,15 @@ class Recorder(Node):
 
     def close(self) -> None:
         """Finish the bag."""
-        self._writer.close()
+        self._bag.close()
+        if self._bag.trouble:
+            self.get_logger().error(self._bag.trouble)
 
     def _record(self, topic: str, kind: type) -> None:
         latched = kind is ClassMap
         profile = qos.LATCHED if latched else QoSProfile(depth=50)
         name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
-        connection = self._writer.add_connection(
+        connection = self._bag.writer.add_connection(
             topic, name, typestore=self._typestore, offered_qos_profiles=[_qos_in_bag(latched=latched)]
         )
         # Raw: the bytes go into the bag as they came.
@@ -107,7 +108,7 @@ class Recorder(Node):
             if now - self._last_cloud < _CLOUD_PERIOD_NS:
                 return
             self._last_cloud = now
-        self._writer.write(connection, now, data)
+        self._bag.write(connection, now, data)
 
     def _ask_state(self) -> None:
         if self.classes is None and self._get_state.service_is_ready():

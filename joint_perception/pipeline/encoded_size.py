@@ -61,8 +61,19 @@ def _png(data: bytes | memoryview) -> EncodedSize:
     channels = _PNG_CHANNELS.get(color)
     if not width or not height or channels is None or bits not in (1, 2, 4, 8, 16):
         raise EncodedImageError(f"the PNG's header is {width}x{height}, {bits} bits, colour type {color}")
+    _check_chunks(bytes(data))
     row = 1 + (width * channels * bits + 7) // 8
     return EncodedSize(width, height, height * row // _MAX_DEFLATE)
+
+
+def _check_chunks(data: bytes) -> None:
+    # The decoder makes room for a chunk before it reads it: four bytes could ask for four gigabytes.
+    at, name = len(_PNG), b""
+    while name != b"IEND" and at + 12 <= len(data):
+        length, name = struct.unpack(">I4s", data[at : at + 8])
+        at += 12 + length  # length, name, checksum
+        if at > len(data):
+            raise EncodedImageError(f"the PNG's chunk {name!r} claims {length} bytes, {at - len(data)} too many")
 
 
 def _jpeg(data: bytes) -> EncodedSize:

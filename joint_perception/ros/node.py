@@ -23,6 +23,7 @@ from joint_perception.pipeline.errors import ParameterError
 from joint_perception.ros.cameras import NewestOfEach, NewestSet
 from joint_perception.ros.channel import Channel
 from joint_perception.ros.diagnostics import Complaint, Diagnostics, Level, engine_status, worker_complaints
+from joint_perception.ros.namesakes import Namesakes
 from joint_perception.ros.parameters import Parameters
 from joint_perception.ros.silence import Silence
 from joint_perception.ros.transport import TransportCheck
@@ -67,6 +68,7 @@ class PerceptionNode(LifecycleNode):
         self._digest, self._failure = "", ""
         self._diagnostics = Diagnostics(self)
         self._silence = Silence(self.get_logger())
+        self._namesakes = Namesakes(self)
         self.exit_status, self.threads_left = 0, False
         self._refuse_impossible_transitions()
         # Not the node's clock: with use_sim_time that stands still until /clock comes, and jumps with a bag.
@@ -259,6 +261,7 @@ class PerceptionNode(LifecycleNode):
             )
 
     def _on_heartbeat(self) -> None:
+        self._namesakes.look()
         if self._worker is not None:
             for channel in self._channels:
                 channel.heartbeat()
@@ -284,7 +287,7 @@ class PerceptionNode(LifecycleNode):
         ]
 
     def _engine_complaints(self) -> list[Complaint]:
-        found = [Complaint(Level.ERROR, self._failure)] if self._failure else []
+        found = [Complaint(Level.ERROR, text) for text in (self._failure, self._namesakes.complaint) if text]
         return [*found, *(worker_complaints(self._worker.health) if self._worker is not None else ())]
 
     def _on_watch(self) -> None:

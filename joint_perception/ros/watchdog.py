@@ -15,6 +15,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _LOCAL = threading.local()
+# The stage of loading weights, and how many times as long as any other it may take: a runtime may compile them first.
+LOAD = "load"
+_LOAD_PATIENCE = 10
 
 
 class AbandonedError(BaseException):
@@ -82,12 +85,13 @@ class Progress(Generic[T]):
                 self._in_hand.remove(item)
 
     def stall(self, timeout: float) -> Stall | None:
-        """Where the thread is stuck, if it has been in one stage for longer than so many seconds."""
+        """Where the thread is stuck: longer in one stage than so many seconds, or ten times that to load weights."""
         at = self._at
         if at is None or self._abandoned:
             return None
-        seconds = time.monotonic() - at[1]
-        return Stall(at[0], seconds) if seconds > timeout else None
+        stage, since = at
+        seconds = time.monotonic() - since
+        return Stall(stage, seconds) if seconds > timeout * (_LOAD_PATIENCE if stage == LOAD else 1) else None
 
     def abandon(self) -> list[T]:
         """Give the thread up.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from joint_perception.engine import Backoff, DeviceLostError, OutOfMemoryError, Stopwatch
 from joint_perception.pipeline.errors import FrameError
-from joint_perception.ros.watchdog import AbandonedError, Progress, Stall
+from joint_perception.ros.watchdog import LOAD, AbandonedError, Progress, Stall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -219,13 +219,13 @@ class Worker:
 
     def _reload(self, progress: Progress[Channel]) -> None:
         # Here and not in the executor, where a device that hangs would take the whole node with it.
-        progress.enter("load")
+        progress.enter(LOAD)
         try:
             engine = self._load(None)
         except Exception as error:  # noqa: BLE001 (whatever it is, the old engine is all there is)
             self._node.get_logger().error(f"the weights cannot be loaded anew, the old ones go on: {error}")
             return
-        progress.enter("load")
+        progress.enter(LOAD)
         self.engine = engine
         self._on_engine(engine)
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
+import bombs
 import cv2
 import numpy as np
 import pytest
@@ -51,26 +51,36 @@ def test_the_files_orientation_is_not_applied():
     assert to_rgb(message(turned)).shape == (16, 32, 3)
 
 
-def bomb() -> bytes:
-    """A PNG that says it has 2^31 - 1 rows of as many pixels."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    header = struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
 @pytest.mark.parametrize(
     ("data", "form", "cause"),
     [
         (b"", "jpeg", "truncated_data"),
         (b"not an image at all", "jpeg", "undecodable"),
         (encoded(picture(40, 40), ".png")[:60], "png", "undecodable"),
-        (bomb(), "png", "too_large"),
+        (bombs.png(2**31 - 1, 2**31 - 1), "png", "too_large"),
+        (bombs.png(8000, 8000), "png", "truncated_data"),
+        (bombs.png_with_chunk_of(2**32 - 1), "png", "undecodable"),
+        (bombs.jpeg(65500, 65500), "jpeg", "too_large"),
+        (bombs.jpeg(8000, 8000), "jpeg", "truncated_data"),
+        (bombs.jpeg_of_scans(5000), "jpeg", "undecodable"),
+        (bombs.JPEG[:4], "jpeg", "undecodable"),
+        (encoded(picture(8, 8), ".bmp"), "bmp", "undecodable"),
         (encoded(picture(8, 8), ".png"), "32FC1; compressedDepth png", "unknown_encoding"),
     ],
-    ids=["empty", "text", "cut", "bomb", "depth"],
+    ids=[
+        "empty",
+        "text",
+        "cut",
+        "PNG 2^62",
+        "PNG 64 M",
+        "PNG chunk",
+        "JPEG 4 G",
+        "JPEG 64 M",
+        "scans",
+        "4 bytes",
+        "bmp",
+        "depth",
+    ],
 )
 def test_what_cannot_be_decoded_has_a_cause(data, form, cause):
     with pytest.raises(FrameError) as caught:

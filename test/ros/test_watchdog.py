@@ -82,6 +82,7 @@ def rig():
     published, loaded = [], []
 
     def load(device):
+        time.sleep(rig.load_s)
         loaded.append(Engine(rig.hang_again))
         return loaded[-1]
 
@@ -98,7 +99,14 @@ def rig():
         worker.notify()
 
     rig = SimpleNamespace(
-        worker=worker, channel=channel, engine=engine, published=published, loaded=loaded, send=send, hang_again=()
+        worker=worker,
+        channel=channel,
+        engine=engine,
+        published=published,
+        loaded=loaded,
+        send=send,
+        hang_again=(),
+        load_s=0.0,
     )
     yield rig
     for one in (engine, *loaded):
@@ -146,6 +154,14 @@ def test_what_comes_while_it_is_stuck_is_taken_by_the_next(rig):
     rig.send(2)
     watch_until_restarted(rig, 1)
     until(lambda: rig.published == [2], "the frame that waited")
+
+
+def test_loading_may_take_longer_than_a_frame(rig):
+    rig.load_s = 0.25  # five times the timeout
+    rig.send(13)
+    watch_until_restarted(rig, 1)
+    until(lambda: rig.worker.watch(0.05, 3) or rig.loaded, "the engine to be loaded anew")
+    assert rig.worker.health.restarts == 1
 
 
 def test_an_idle_worker_is_not_stuck(rig):

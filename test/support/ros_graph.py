@@ -42,7 +42,7 @@ OUTPUTS = {
     "classes": ClassMap,
     "stats": PerceptionStats,
 }
-START_S = 90.0  # torch and the network, on a computer that has much else to do
+START_S = 120.0  # torch and the network, on a computer that has much else to do
 WAIT_S = 30.0
 
 
