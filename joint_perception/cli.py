@@ -20,6 +20,7 @@ from joint_perception.offline import (
     infer_command,
     robustness_command,
     train_command,
+    video_command,
     weights_command,
 )
 from joint_perception.ros import calibrate_depth_command, run_command
@@ -33,6 +34,7 @@ COMMANDS = (
     demo_command,
     infer_command,
     bag_command,
+    video_command,
     evaluate_command,
     robustness_command,
     calibrate_confidence_command,

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from joint_perception.demo.pictures import fitted
+from joint_perception.offline.movie import Movie
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
 
     Picture = npt.NDArray[np.uint8]
 
@@ -48,33 +49,9 @@ def write_gif(path: Path, pictures: Sequence[Picture], seconds: float) -> None:
             return
 
 
-class Video:
-    """An MP4 that is written picture by picture.
-
-    Args:
-        path: The file.
-        rate: Pictures a second.
-    """
-
-    def __init__(self, path: Path, rate: float) -> None:
-        self._path, self._rate = path, rate
-        self._writer: cv2.VideoWriter | None = None
+class Video(Movie):
+    """An MP4 of pictures that are made as wide as a screen shows them; arguments as of `Movie`."""
 
     def add(self, picture: Picture) -> None:
         """Append a picture of the size of the first one."""
-        picture = fitted(picture, _VIDEO_WIDTH)
-        picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # the codec wants even sizes
-        if self._writer is None:
-            code = cv2.VideoWriter.fourcc(*"mp4v")  # what every build of OpenCV with FFmpeg can write
-            self._writer = cv2.VideoWriter(str(self._path), code, self._rate, picture.shape[1::-1])
-        self._writer.write(np.ascontiguousarray(picture[..., ::-1]))
-
-    def close(self) -> bool:
-        """Finish the file; whether there is one: not every OpenCV can write videos."""
-        if self._writer is None:
-            return False
-        opened = self._writer.isOpened()
-        self._writer.release()
-        if not opened:
-            self._path.unlink(missing_ok=True)
-        return opened
+        super().add(fitted(picture, _VIDEO_WIDTH))

@@ -13,6 +13,7 @@ import numpy as np
 from joint_perception.demo.shot import Shot
 from joint_perception.domains import KITTI, NYUD, get_domain
 from joint_perception.offline.files import ImageFileError, assumed_camera, read_image
+from joint_perception.offline.footage import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from joint_perception.geometry import Pinhole
 
     Picture = npt.NDArray[np.uint8]
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-"""Of the files in a folder that are taken for pictures; any other file that is named is taken for a video."""
 
 _WIDE = 2.0  # aspect ratio from which a picture is taken for one of KITTI's
 

@@ -57,21 +57,23 @@ def draw_panel(frame: Frame, prediction: Prediction, cloud: Cloud, domain: Domai
     return np.vstack([*rows, _legend(prediction.labels, domain, rows[0].shape[1])])
 
 
-def depth_picture(depth: npt.NDArray[np.float32]) -> tuple[Picture, tuple[float, float]]:
+def depth_picture(
+    depth: npt.NDArray[np.float32], limits: tuple[float, float] | None = None
+) -> tuple[Picture, tuple[float, float]]:
     """Colour a depth image for a person, on a logarithmic scale.
 
     Args:
         depth: (H, W) float32 metres, NaN where there is no measurement.
+        limits: Depths in metres at the two ends of the scale, both above zero; None: the 1st and 99th percentile of
+            this image. For the eye only: that scale differs from image to image.
 
     Returns:
-        (H, W, 3) uint8 RGB, near red, far blue, no measurement black; and the depths in metres at the two
-        ends of the scale: the 1st and 99th percentile of this image. For the eye only: the scale differs from
-        image to image.
+        (H, W, 3) uint8 RGB, near red, far blue, no measurement black; and the depths at the two ends of the scale.
     """
     valid = np.isfinite(depth)
     if not valid.any():
-        return np.zeros((*depth.shape, 3), np.uint8), (0.0, 0.0)
-    near, far = (float(p) for p in np.percentile(depth[valid], (_NEAR_PERCENTILE, _FAR_PERCENTILE)))
+        return np.zeros((*depth.shape, 3), np.uint8), limits or (0.0, 0.0)
+    near, far = limits or (float(p) for p in np.percentile(depth[valid], (_NEAR_PERCENTILE, _FAR_PERCENTILE)))
     scale = np.log(np.maximum(far, near * 1.01) / near)
     share = np.log(np.where(valid, np.clip(depth, near, far), near) / near) / scale
     turbo = cv2.applyColorMap(np.rint(255 * (1 - share)).astype(np.uint8), cv2.COLORMAP_TURBO)

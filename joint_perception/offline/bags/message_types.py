@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
 
     from joint_perception.domains import Domain
+    from joint_perception.geometry import Pinhole
     from joint_perception.pipeline.layout import CloudLayout, ImageLayout
 
 IMAGE = "sensor_msgs/msg/Image"
@@ -68,6 +69,16 @@ class Messages:
         for name in _INFO_ARRAYS:
             setattr(info, name, np.asarray(getattr(info, name), np.float64))
         return self._bytes(info, CAMERA_INFO)
+
+    def plain_info(self, header: Any, camera: Pinhole) -> Any:
+        """A sensor_msgs/CameraInfo, not serialised, of a camera without distortion."""
+        k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
+        p = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]
+        whole = self._store.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, do_rectify=False)
+        matrices = ([0.0] * 5, k, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], p)
+        d, k_, r, p_ = (np.array(matrix, np.float64) for matrix in matrices)
+        kind = self._store.types[CAMERA_INFO]
+        return kind(header, camera.height, camera.width, "plumb_bob", d, k_, r, p_, 0, 0, whole)
 
     def class_map(self, header: Any, domain: Domain, void_id: int) -> bytes:
         """What the label ids of a domain mean."""
