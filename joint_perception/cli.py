@@ -21,6 +21,7 @@ from joint_perception.offline import (
     robustness_command,
     train_command,
     video_command,
+    view_command,
     weights_command,
 )
 from joint_perception.ros import calibrate_depth_command, run_command
@@ -35,6 +36,7 @@ COMMANDS = (
     infer_command,
     bag_command,
     video_command,
+    view_command,
     evaluate_command,
     robustness_command,
     calibrate_confidence_command,

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from joint_perception.geometry.cloud import Cloud
 
 _VERTEX = np.dtype(
@@ -53,3 +55,24 @@ def write_ply(cloud: Cloud, path: Path) -> int:
         file.write(("\n".join(header) + "\n").encode("ascii"))
         file.write(vertices.tobytes())
     return len(vertices)
+
+
+def read_ply(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Read what `write_ply` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (N, 3) float32 metres and (N, 3) uint8 RGB.
+
+    Raises:
+        ValueError: It is another file.
+    """
+    header, end, body = path.read_bytes().partition(b"end_header\n")
+    if not end or b"property float confidence" not in header or len(body) % _VERTEX.itemsize:
+        raise ValueError(f"{str(path)!r} is no PLY of this package; give one that infer, video or the demo wrote")
+    vertices = np.frombuffer(body, _VERTEX)
+    xyz = np.stack([vertices[name] for name in ("x", "y", "z")], axis=-1)
+    rgb = np.stack([vertices[name] for name in ("red", "green", "blue")], axis=-1)
+    return xyz, rgb
