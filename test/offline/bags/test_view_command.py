@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import cv2
 import pytest
 from recordings import drive, picture, write_bag
 
 from joint_perception.cli import main
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
