@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     if options.limit < 1:
         raise ValueError(f"--limit is {options.limit}; it must be at least 1")
     if find_spec("matplotlib") is None:  # asked now, not when all is measured
-        raise RuntimeError("the reliability diagrams need matplotlib: pip install 'matplotlib>=3.7,<4'")
+        raise RuntimeError("the reliability diagrams need matplotlib: pip install 'matplotlib>=3.8,<4'")
     degradations = [parse_degradation(text) for text in options.degrade or KINDS]
     roots = roots_of(options.root)
     datasets = [
