@@ -15,11 +15,13 @@ from joint_perception.benchmark.accuracy import agreement
 from joint_perception.benchmark.benchmark_command import PARTS
 from joint_perception.benchmark.end_to_end import EndToEnd, outpaced
 from joint_perception.benchmark.engines import PLAIN, Engines, device_name
+from joint_perception.benchmark.errors import BenchmarkError
 from joint_perception.benchmark.growth import Growth
 from joint_perception.benchmark.machine import machine
 from joint_perception.benchmark.rig import Rig
 from joint_perception.benchmark.stills import Stills, name_of, parse_size
 from joint_perception.benchmark.variants import PEER, Variant, node_variants
+from joint_perception.engine import EngineError
 
 if TYPE_CHECKING:
     import argparse
@@ -95,13 +97,17 @@ class Measurement:
         self._engines = engines = Engines(self._weights, self._device, () if measured else (PLAIN,))
         resolved = []
         for variant in self._variants:
-            runtime, why = engines.choose(variant)
+            try:
+                runtime, why = engines.choose(variant)
+            except EngineError as error:
+                self._leave_out(variant.name, error)
+                continue
             self.results.setdefault("runtimes", {})[variant.name] = {"runtime": runtime, "why": why}
             resolved.append(Variant(variant.name, runtime, variant.precision))
         self._variants = resolved
         if not measured:
             return
-        self.results["not_available"] = engines.refused
+        self.results.setdefault("not_available", {}).update(engines.refused)
         try:
             self._bar.total = (self._bar.total or 0) + len(engines.names) * len(self._sizes) * len(
                 self._batches
@@ -117,6 +123,13 @@ class Measurement:
             }
         finally:
             self.results["engine"] = engines.results()
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        tqdm.write(f"variant {name} is left out: {error}", file=sys.stderr)
+        self.results.setdefault("not_available", {})[name] = str(error)
+        self._names = [other for other in self._names if other != name]
+        if not self._names:
+            raise BenchmarkError(f"no variant can be had here: {error}") from error
 
     def _end_to_end(self) -> None:
         sizes, names = [name_of(size) for size in self._sizes], [*self._names]
