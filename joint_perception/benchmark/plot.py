@@ -80,7 +80,7 @@ def _bars(axis: Any, size: str, measured: Mapping[str, Any], stages: Mapping[str
     axis.invert_yaxis()
     axis.margins(x=0.15)
     axis.set_title(f"{size}: camera stamp to received label, depth, points")
-    axis.set_xlabel("ms, median; bars of spread 10..90 %")
+    axis.set_xlabel("ms, median; whiskers 10..90 %")
     if stages:
         axis.legend(fontsize="x-small", loc="lower right")
     axis.spines[["top", "right"]].set_visible(False)
