@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from joint_perception.msg import ClassMap
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from ros_graph import NODE, camera_info
 from sensor_msgs.msg import Image, PointCloud2, PointField
@@ -21,6 +22,7 @@ CONFIGS = Path(__file__).parents[2] / "config" / "nav2"
 CLASSES = ("sky", "building", "road", "sidewalk", "vegetation", "car")
 NEVER = ("sky", "road", "sidewalk")  # the defaults of obstacles.floor_classes and obstacles.excluded_classes
 VOXEL = 0.5
+LATCHED = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +97,7 @@ def test_a_late_subscriber_of_the_label_info_is_told_every_class(scene, visitor)
     from vision_msgs.msg import LabelInfo  # noqa: PLC0415 (not everywhere)
 
     received = []
-    latched = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    visitor.node.create_subscription(LabelInfo, f"{visitor.node_name}/label_info", received.append, latched)
+    visitor.node.create_subscription(LabelInfo, f"{visitor.node_name}/label_info", received.append, LATCHED)
 
     visitor.wait(lambda: received, "the label info", node=scene.station.process)
 
@@ -109,15 +110,17 @@ def test_groups_of_classes_can_be_had_in_place_of_the_classes(stations, scenes):
     """Forty classes are many for a planner: mask, cloud and class map all speak of the groups."""
     station, before = stations["metres"], scenes["metres"]
     station.set(grouping="navigation")
+    node, heard = station.graph.node, []
     try:
         scene = station.show(before.pixels, camera_info(168, 120), ("label", "points"))
-        classes = station.graph.received["classes"]
-        station.graph.wait(lambda: classes and classes[-1].domain != "kitti", "the groups", node=station.process)
-        told = {entry.id: entry.name for entry in classes[-1].classes}
+        late = node.create_subscription(ClassMap, f"{station.graph.node_name}/classes", heard.append, LATCHED)
+        station.graph.wait(lambda: heard, "the groups", node=station.process)
+        node.destroy_subscription(late)
     finally:
         station.set(grouping="")
         station.show(before.pixels, camera_info(168, 120), ("label",))
 
+    told = {entry.id: entry.name for entry in heard[0].classes}
     group = {"sky": "sky", "building": "wall", "road": "floor", "sidewalk": "sidewalk", "car": "vehicle"}
     expected = [group.get(name, name) for name in (CLASSES[i] for i in before.array("label").ravel())]
     assert [told[i] for i in scene.array("label").ravel().tolist()] == expected
