@@ -100,6 +100,12 @@ def test_weights_that_changed_are_loaded_anew_and_bad_ones_are_not(graph, start_
     def reload():
         return graph.call(Trigger, "reload", Trigger.Request())
 
+    # What these weights do not have is refused while they run.
+    taken, reason = rig.set("domain", "nyud")
+    assert (taken, "40 classes" in reason) == (False, True), reason
+    taken, reason = rig.set("normals.source", "network")
+    assert (taken, "no head for normals" in reason) == (False, True), reason
+
     before = labels()
     file.write_bytes(b"no checkpoint")
     answer = reload()
