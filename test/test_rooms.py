@@ -48,7 +48,12 @@ def rule(rooms, packages, **others):
 RULES = {
     "network": rule("", "torch numpy safetensors tqdm"),
     "domains": rule("", "numpy"),
-    "engine": rule("network domains strict_yaml", "torch numpy", only_for_types="geometry"),
+    "kernels": rule("", "numpy numba"),
+    "engine": rule(
+        "network domains kernels strict_yaml",
+        "torch numpy openvino onnxruntime torch_tensorrt",
+        only_for_types="geometry",
+    ),
     "geometry": rule("domains", "numpy cv2", only_for_types="engine"),
     # Knows the fields of messages, for the type checker's sake their names too, and needs none of ROS.
     "pipeline": rule("plain_yaml engine geometry network domains", "numpy cv2 yaml", ros_types=True),

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from joint_perception.engine.errors import EngineError, RuntimeUnavailableError
+from joint_perception.engine.runtimes.onnxruntime_runtime import OnnxRuntime
+from joint_perception.engine.runtimes.openvino_runtime import OpenVinoRuntime
 from joint_perception.engine.runtimes.runtime import PRECISIONS, RUNTIMES, Runtime
 from joint_perception.engine.runtimes.self_check import Agreement, agreement, check_pixels
+from joint_perception.engine.runtimes.tensorrt_runtime import TensorRtRuntime
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime, TorchRuntime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from joint_perception.network import JointNetwork
 
 # What `auto` looks at, by kind of device.
@@ -85,8 +90,14 @@ def open_runtime(name: str, network: JointNetwork, device: torch.device, precisi
     """
     if precision not in PRECISIONS:
         raise EngineError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
-    if name == "torch":
-        return TorchRuntime(network, device, precision)
+    makers: dict[str, Callable[[JointNetwork, torch.device, str], Runtime]] = {
+        "torch": TorchRuntime,
+        "openvino": OpenVinoRuntime,
+        "onnxruntime": OnnxRuntime,
+        "tensorrt": TensorRtRuntime,
+    }
+    if name in makers:
+        return makers[name](network, device, precision)
     raise EngineError(f"runtime {name!r} is not one of {', '.join(RUNTIMES)}")
 
 
