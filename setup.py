@@ -24,5 +24,7 @@ def files(folder: str, pattern: str) -> tuple[str, list[str]]:
 setup(
     data_files=[files("msg", "*.msg"), files("config", "*.yaml"), files("config/groupings", "*.yaml")],
     install_requires=requirements("base") + requirements("opencv"),
-    extras_require={name: requirements(name) for name in ("bags", "demo", "export", "learn", "plot", "test", "view")},
+    extras_require={
+        name: requirements(name) for name in ("bags", "demo", "export", "fast", "learn", "plot", "test", "view")
+    },
 )

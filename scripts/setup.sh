@@ -55,12 +55,12 @@ if [ "$(cat .venv/.setup_stamp 2>/dev/null)" != "$wanted" ]; then
     # The distribution's compiled parts (cv_bridge above all) need the NumPy they were built against.
     .venv/bin/python -c 'import numpy; print(f"numpy=={numpy.__version__}")' > .venv/distribution.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -c .venv/distribution.txt \
-      -r requirements/base.txt -r requirements/demo.txt -r requirements/learn.txt -r requirements/test.txt
+      -r requirements/base.txt -r requirements/demo.txt -r requirements/fast.txt -r requirements/learn.txt -r requirements/test.txt
   else
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
       -r "requirements/$distro.txt" -r requirements/base.txt -r requirements/opencv.txt \
-      -r requirements/demo.txt -r requirements/learn.txt -r requirements/test.txt
+      -r requirements/demo.txt -r requirements/fast.txt -r requirements/learn.txt -r requirements/test.txt
     # The wheels' CMake files name the include folders of the machine that built them.
     .venv/bin/python - <<'PYTHON'
 import pathlib, re, sys, sysconfig

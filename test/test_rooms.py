@@ -54,7 +54,7 @@ RULES = {
         "torch numpy openvino onnxruntime torch_tensorrt",
         only_for_types="geometry",
     ),
-    "geometry": rule("domains", "numpy cv2", only_for_types="engine"),
+    "geometry": rule("domains kernels", "numpy cv2", only_for_types="engine"),
     # Knows the fields of messages, for the type checker's sake their names too, and needs none of ROS.
     "pipeline": rule("plain_yaml engine geometry network domains", "numpy cv2 yaml", ros_types=True),
     "ros": rule("plain_yaml pipeline engine geometry network domains", ANYTHING, ros=True),

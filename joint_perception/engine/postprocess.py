@@ -14,6 +14,7 @@ from joint_perception.engine.frame import EVERYTHING, Prediction
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import numpy as np
     import numpy.typing as npt
 
     from joint_perception.engine.reading import Reading
@@ -82,15 +83,16 @@ def assemble(
     low, high = reading.limits
     depth = torch.where((depth >= low) & (depth <= high), depth, torch.nan)
 
-    normals = None
-    if normal is not None and "normals" in wanted:
-        normals = functional.normalize(resize(normal, size), dim=1).permute(0, 2, 3, 1)
-
     nothing = [None] * len(labels)
     ids, metres = _numpy(labels), _numpy(depth)
     probability = nothing if confidence is None or "confidence" not in wanted else _numpy(confidence)
-    vectors = nothing if normals is None else _numpy(normals)
+    vectors = nothing if normal is None or "normals" not in wanted else unit_normals(normal, size)
     return [Prediction(*row) for row in zip(ids, metres, probability, vectors, strict=True)]
+
+
+def unit_normals(heads: torch.Tensor, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Resize what the head for normals says, then make unit vectors of it: (N, 3, h, w) to (N, H, W, 3)."""
+    return _numpy(functional.normalize(resize(heads, size), dim=1).permute(0, 2, 3, 1))
 
 
 def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from joint_perception.geometry.edges import flying_pixels
+from joint_perception.kernels import available
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -164,15 +165,60 @@ def make_cloud(
         image, labels, depth = image[window], labels[window], depth[window]
         confidence = None if confidence is None else confidence[window]
         rays_x, rays_y = rays_x[columns], rays_y[rows]
+    if available():
+        return _packed(image, labels, depth, confidence, rays_x, rays_y, excluded, options)
+    return _plain(image, labels, depth, confidence, rays_x, rays_y, excluded, options)
+
+
+def _packed(
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    depth: npt.NDArray[np.float32],
+    confidence: npt.NDArray[np.float32] | None,
+    rays_x: npt.NDArray[np.float32],
+    rays_y: npt.NDArray[np.float32],
+    excluded: Collection[int],
+    options: CloudOptions,
+) -> Cloud:
+    """One pass over the pixels, compiled."""
+    from joint_perception.kernels.packing import pack  # noqa: PLC0415 (needs Numba)
+
+    height, width = (-(-size // options.stride) for size in labels.shape)
+    data = np.empty((height, width, len(FIELDS)), np.float32)
+    parts = [image, labels, depth, np.empty((0, 0), np.float32) if confidence is None else confidence]
+    pack(
+        *(np.ascontiguousarray(part) for part in parts),
+        rays_x,
+        rays_y,
+        options.stride,
+        _table(excluded),
+        options.min_range > 0 or options.max_range < math.inf,
+        np.float32(options.min_range),
+        np.float32(options.max_range),
+        data,
+        data.view(np.uint32),
+    )
+    return Cloud(data)
+
+
+def _plain(
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    depth: npt.NDArray[np.float32],
+    confidence: npt.NDArray[np.float32] | None,
+    rays_x: npt.NDArray[np.float32],
+    rays_y: npt.NDArray[np.float32],
+    excluded: Collection[int],
+    options: CloudOptions,
+) -> Cloud:
+    """The same in NumPy, a pass for each operation."""
     if options.stride > 1:
         every = slice(None, None, options.stride)
         image, labels = image[every, every], labels[every, every]
         depth, confidence = depth[every, every], None if confidence is None else confidence[every, every]
         rays_x, rays_y = rays_x[every], rays_y[every]
     if excluded:
-        dropped = np.zeros(256, bool)
-        dropped[list(excluded)] = True
-        depth = np.where(dropped[labels], np.float32(np.nan), depth)
+        depth = np.where(_table(excluded)[labels], np.float32(np.nan), depth)
     if options.min_range > 0 or options.max_range < math.inf:
         distance = depth * np.sqrt(1 + rays_x[None, :] ** 2 + rays_y[:, None] ** 2)
         inside = (distance >= options.min_range) & (distance <= options.max_range)  # False where NaN
@@ -189,3 +235,10 @@ def make_cloud(
     cloud.labels[...] = labels
     data[..., 5] = np.nan if confidence is None else confidence
     return cloud
+
+
+def _table(excluded: Collection[int]) -> npt.NDArray[np.bool_]:
+    """(256,) bool: which labels get no point."""
+    dropped = np.zeros(256, bool)
+    dropped[list(excluded)] = True
+    return dropped
