@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`postprocess.to_predictions` on the CPU with compiled loops: the same result, without the upsampled logits."""
+"""`postprocess.to_predictions`, on the CPU with compiled loops: the same result, without the upsampled logits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from joint_perception.engine import postprocess
 from joint_perception.engine.frame import EVERYTHING, Prediction
-from joint_perception.engine.postprocess import unit_normals
+from joint_perception.kernels import available
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -28,13 +29,15 @@ _LEAST_ROWS = 64  # of a thread's part: fewer are not worth a thread
 def to_predictions(
     outputs: Outputs, size: tuple[int, int], reading: Reading, wanted: Collection[str] = EVERYTHING
 ) -> list[Prediction]:
-    """As `postprocess.to_predictions`; the outputs lie on the CPU, and `kernels.available()` holds."""
+    """As `postprocess.to_predictions`, which serves on other devices and where nothing can be compiled."""
+    if outputs.segm.device.type != "cpu" or not available():
+        return postprocess.to_predictions(outputs, size, reading, wanted)
     logits = outputs.segm.permute(0, 2, 3, 1).float().contiguous().numpy()
     heads = outputs.depth[:, 0].float().contiguous().numpy()
     decided = [_decide(logits[i], heads[i], size, reading, "confidence" in wanted) for i in range(len(logits))]
     normals: list[npt.NDArray[np.float32] | None] = [None] * len(logits)
     if outputs.normal is not None and "normals" in wanted:
-        normals = list(unit_normals(outputs.normal, size))
+        normals = list(postprocess.unit_normals(outputs.normal, size))
     return [
         Prediction(labels, depth, confidence, vectors)
         for (labels, depth, confidence), vectors in zip(decided, normals, strict=True)

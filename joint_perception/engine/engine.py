@@ -9,7 +9,7 @@ import torch
 
 from joint_perception.domains import Domain, DomainError, get_domain
 from joint_perception.domains.catalogue import DOMAINS
-from joint_perception.engine import compiled_postprocess, postprocess
+from joint_perception.engine.compiled_postprocess import to_predictions
 from joint_perception.engine.devices import select_device
 from joint_perception.engine.errors import EngineError
 from joint_perception.engine.frame import EVERYTHING
@@ -19,7 +19,6 @@ from joint_perception.engine.reading import Reading
 from joint_perception.engine.runtimes.selection import Choice, choose_runtime
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.engine.stopwatch import Stopwatch
-from joint_perception.kernels import available
 from joint_perception.network import Outputs, load_network, resolve_weights
 from joint_perception.network.temperatures import read_temperatures
 
@@ -155,8 +154,7 @@ class Engine:
     def _read(
         self, outputs: Outputs, size: tuple[int, int], reading: Reading, wanted: Collection[str]
     ) -> list[Prediction]:
-        decide = compiled_postprocess if self.device.type == "cpu" and available() else postprocess
-        return decide.to_predictions(outputs, size, reading, wanted)
+        return to_predictions(outputs, size, reading, wanted)
 
     def _pixels(self, frames: Sequence[Frame]) -> torch.Tensor:
         # Images of different sizes that the network sees at one size are resized apart, then stacked.

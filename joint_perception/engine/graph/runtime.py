@@ -11,9 +11,10 @@ import torch
 from torch.nn import functional
 
 from joint_perception.domains.domain import VOID_ID
+from joint_perception.engine.compiled_postprocess import to_predictions
 from joint_perception.engine.frame import EVERYTHING
 from joint_perception.engine.graph.contract import ContractError
-from joint_perception.engine.postprocess import assemble, resize, to_predictions
+from joint_perception.engine.postprocess import assemble, resize
 from joint_perception.engine.runtimes.runtime import Runtime
 from joint_perception.network import Outputs
 

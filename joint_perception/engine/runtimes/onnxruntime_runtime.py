@@ -12,7 +12,7 @@ from joint_perception.engine.errors import RuntimeUnavailableError
 from joint_perception.engine.runtimes.cache import cached_file, digest
 from joint_perception.engine.runtimes.graph import PixelNetwork
 from joint_perception.engine.runtimes.runtime import Runtime
-from joint_perception.engine.runtimes.torch_runtime import as_outputs
+from joint_perception.engine.runtimes.torch_runtime import as_outputs, one_thread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +28,9 @@ class OnnxRuntime(Runtime):
     """The graph in ONNX Runtime's own kernels for CPUs.
 
     Args:
-        source: The network; or the file of an ONNX model that takes float32 pixels as `PixelNetwork` does.
+        network: Left as it is.
         device: The CPU.
         precision: fp32, the only one it computes convolutions in on CPUs.
-        heads: Classes and tasks of a model out of a file; None: the network's.
 
     Raises:
         RuntimeUnavailableError: No package, another device or another precision.
@@ -39,13 +38,7 @@ class OnnxRuntime(Runtime):
 
     name = "onnxruntime"
 
-    def __init__(
-        self,
-        source: JointNetwork | Path,
-        device: torch.device,
-        precision: str = "fp32",
-        heads: tuple[int, int] | None = None,
-    ) -> None:
+    def __init__(self, network: JointNetwork, device: torch.device, precision: str = "fp32") -> None:
         if device.type != "cpu":
             raise RuntimeUnavailableError(
                 f"runtime 'onnxruntime' runs on the CPU here, and the device is {device}; use torch"
@@ -53,15 +46,10 @@ class OnnxRuntime(Runtime):
         if precision != "fp32":
             raise RuntimeUnavailableError(f"runtime 'onnxruntime' has no precision {precision} on CPUs; use fp32")
         package = _onnxruntime()
-        if isinstance(source, torch.nn.Module):
-            heads = source.num_classes, source.num_tasks
-            source = _exported(source)
-        elif heads is None:
-            raise ValueError("heads must be given with a file")
-        super().__init__(device, precision, *heads)
+        super().__init__(device, precision, network.num_classes, network.num_tasks)
         options = package.SessionOptions()
         options.log_severity_level = 3  # errors
-        self._session = package.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        self._session = package.InferenceSession(str(_exported(network)), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
     @torch.inference_mode()
@@ -76,7 +64,7 @@ def export(network: JointNetwork, path: Path) -> None:
     graph = PixelNetwork(network).cpu()
     names = list(_HEADS[: network.num_tasks])
     axes = {0: "batch", 1: "height", 2: "width"}
-    with torch.inference_mode(), warnings.catch_warnings():
+    with torch.inference_mode(), one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's, of its own future
         torch.onnx.export(
             graph,

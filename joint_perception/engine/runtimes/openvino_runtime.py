@@ -13,11 +13,9 @@ from joint_perception.engine.errors import RuntimeUnavailableError
 from joint_perception.engine.runtimes.cache import cache_directory, cached_file, digest
 from joint_perception.engine.runtimes.graph import PixelNetwork
 from joint_perception.engine.runtimes.runtime import Runtime
-from joint_perception.engine.runtimes.torch_runtime import as_outputs
+from joint_perception.engine.runtimes.torch_runtime import as_outputs, one_thread
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from joint_perception.network import JointNetwork, Outputs
 
 _TRACED = (1, 64, 96, 3)  # the size does not stay in the graph
@@ -29,10 +27,9 @@ class OpenVinoRuntime(Runtime):
     """The graph compiled by OpenVINO for this CPU, anew for each shape of input; compiled models stay on disk.
 
     Args:
-        source: The network; or the file of a model (.xml, .onnx) that takes pixels as `PixelNetwork` does.
+        network: Left as it is.
         device: The CPU.
         precision: fp32 or bf16; always told to OpenVINO, which takes bf16 unasked where the CPU has it.
-        heads: Classes and tasks of a model out of a file; None: the network's.
 
     Raises:
         RuntimeUnavailableError: No package, another device, or a precision this CPU does not have.
@@ -40,24 +37,12 @@ class OpenVinoRuntime(Runtime):
 
     name = "openvino"
 
-    def __init__(
-        self,
-        source: JointNetwork | Path,
-        device: torch.device,
-        precision: str = "fp32",
-        heads: tuple[int, int] | None = None,
-    ) -> None:
+    def __init__(self, network: JointNetwork, device: torch.device, precision: str = "fp32") -> None:
         ov = _openvino()
         self._core = ov.Core()
         _check(self._core, device, precision)
-        if isinstance(source, torch.nn.Module):
-            heads = source.num_classes, source.num_tasks
-            self._model = _read(ov, self._core, source)
-        elif heads is None:
-            raise ValueError("heads must be given with a file")
-        else:
-            self._model = self._core.read_model(source)
-        super().__init__(device, precision, *heads)
+        super().__init__(device, precision, network.num_classes, network.num_tasks)
+        self._model = _read(ov, self._core, network)
         self._settings = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
             "PERFORMANCE_HINT": "LATENCY",
@@ -95,7 +80,7 @@ class OpenVinoRuntime(Runtime):
 def convert(network: JointNetwork) -> Any:
     """The network as an openvino.Model of any size: float32 pixels as of `PixelNetwork` in, its heads out."""
     ov = _openvino()
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         return ov.convert_model(PixelNetwork(network).cpu(), example_input=torch.zeros(_TRACED))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,8 @@ from joint_perception.engine.runtimes.runtime import Runtime
 from joint_perception.network import Outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from joint_perception.network import JointNetwork
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -70,3 +73,14 @@ class TorchRuntime(Runtime):
 def as_outputs(heads: tuple[torch.Tensor, ...]) -> Outputs:
     """What a `PixelNetwork` says, as the network says it: channels before rows, without moving a byte."""
     return Outputs(*(head.permute(0, 3, 1, 2) for head in heads))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For pictures so small that torch's threads would only wait for one another, on busy cores for a minute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
