@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
+from joint_perception.ros.memory import keep_memory
 from joint_perception.ros.node import PerceptionNode
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 after an interrupt, 70 when the node gave up; see docs/reliability.md.
     """
+    keep_memory()
     rclpy.init(args=list(arguments) if arguments is not None else sys.argv)
     node = None
     try:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ import torch
 from formula_checkpoint import formula_image
 
 from joint_perception.engine import Engine, EngineError, Frame, RuntimeUnavailableError, load_engine
-from joint_perception.engine.runtimes import PRECISIONS, RUNTIMES, open_runtime
+from joint_perception.engine.postprocess import resize
+from joint_perception.engine.runtimes import PRECISIONS, RUNTIMES, choose_runtime, open_runtime, selection
 from joint_perception.engine.runtimes.self_check import agreement
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.network import load_network
@@ -18,8 +21,15 @@ from joint_perception.offline import runtime_options
 
 CPU = torch.device("cpu")
 SIZES = [(64, 96), (67, 93), (33, 131), (7, 5)]
-EXACT = [("torch", "fp32")]
-APPROXIMATE = [("torch", "bf16")]
+EXACT = [("torch", "fp32"), ("openvino", "fp32"), ("onnxruntime", "fp32")]
+APPROXIMATE = [("torch", "bf16"), ("openvino", "bf16")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +64,10 @@ def assert_close(outputs, reference, tolerance):
 
 
 @pytest.mark.parametrize(("name", "precision"), EXACT)
-@pytest.mark.parametrize(("classes", "tasks"), [(6, 2), (40, 3)])
 @torch.inference_mode()
-def test_the_heads_are_those_of_the_plain_network(name, precision, classes, tasks, checkpoints, runtime):
-    found = runtime(name, precision, checkpoints(classes, tasks))
-    plain = PlainRuntime(load_network(checkpoints(classes, tasks)), CPU)
+def test_the_heads_are_those_of_the_plain_network(name, precision, checkpoints, runtime):
+    found = runtime(name, precision, checkpoints(40, 3))
+    plain = PlainRuntime(load_network(checkpoints(40, 3)), CPU)
 
     for size in SIZES:
         # White at the borders: a mean folded into the first convolution's bias would show there.
@@ -86,6 +95,60 @@ def demo_path():
     from joint_perception.network import resolve_weights  # noqa: PLC0415
 
     return resolve_weights("demo").path
+
+
+def test_auto_takes_one_that_agrees_and_remembers_it():
+    network = load_network(demo_path())
+
+    _, first = choose_runtime("auto", network, CPU)
+    _, second = choose_runtime("auto", network, CPU)
+
+    assert {c.name for c in first.candidates} == {"openvino", "onnxruntime", "torch"}
+    best = next(c for c in first.candidates if c.name == first.runtime)
+    assert best.agreement.labels > 0.999
+    assert f"{best.milliseconds:.1f} ms" in first.describe()
+    assert (second.runtime, second.candidates) == (first.runtime, ())
+    assert "measured at an earlier start" in second.describe()
+
+
+def test_auto_refuses_a_fast_runtime_that_is_wrong_and_one_that_breaks(monkeypatch, tmp_path):
+    class Wrong(PlainRuntime):
+        def __call__(self, pixels):
+            segm, depth, normal = super().__call__(pixels[:, ::8, ::8])
+            size = (pixels.shape[1] // 4, pixels.shape[2] // 4)
+            return type("Outputs", (), {"segm": -resize(segm, size), "depth": resize(depth, size)})
+
+    class Broken(PlainRuntime):
+        def __call__(self, pixels):
+            raise RuntimeError("no kernel image")
+
+    def opened(name, network, device, precision):
+        return {"openvino": Wrong, "onnxruntime": Broken}.get(name, PlainRuntime)(network, device)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(selection, "open_runtime", opened)
+
+    _, choice = choose_runtime("auto", load_network(demo_path()), CPU)
+
+    assert choice.runtime == "torch"
+    assert "openvino" in choice.why
+    assert "refused: it does not agree" in choice.why
+    assert "no kernel image" in choice.why
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_package_that_is_not_here_is_named_with_its_command(name, monkeypatch, checkpoints):
+    monkeypatch.setitem(sys.modules, name, None)
+
+    with pytest.raises(RuntimeUnavailableError, match=f"runtime '{name}' needs the package .*pip install {name}"):
+        load_engine(str(checkpoints(6, 2)), None, "cpu", runtime=name)
+
+
+def test_tensorrt_is_for_gpus(checkpoints):
+    with pytest.raises(
+        RuntimeUnavailableError, match=r"runtime 'tensorrt' runs on CUDA devices, and the device is cpu"
+    ):
+        load_engine(str(checkpoints(6, 2)), None, "cpu", runtime="tensorrt")
 
 
 def test_an_engine_of_another_runtime_predicts_the_same(checkpoints):

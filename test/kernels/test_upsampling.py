@@ -17,7 +17,7 @@ from joint_perception.network import Outputs
 DOMAINS = st.sampled_from([(6, KITTI), (40, NYUD), (46, get_domain("nyud_kitti")), (46, get_domain("kitti", 46))])
 SIDES = st.integers(1, 7)
 PLAIN = st.floats(-40, 40, width=32)
-ODD = st.sampled_from([np.nan, np.inf, -np.inf, 3e38, -3e38, 0.0, 1.0])
+ODD = st.sampled_from([np.nan, np.inf, 3e38, -3e38, 0.0, 1.0])
 
 
 def both(segm, depth, size, reading, wanted=("confidence",)):
@@ -79,9 +79,9 @@ def test_numbers_that_are_none_are_trusted_by_nobody_and_their_surroundings_stay
     height, width = data.draw(SIDES), data.draw(SIDES)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**31)))
     segm, depth = (rng.normal(0, 4, (1, n, height, width)).astype(np.float32) for n in (6, 1))
-    for array in (segm, depth):
+    for array, odd in ((segm, ODD), (depth, ODD | st.just(-np.inf))):
         for _ in range(data.draw(st.integers(1, 3))):
-            array[tuple(rng.integers(0, n) for n in array.shape)] = data.draw(ODD)
+            array[tuple(rng.integers(0, n) for n in array.shape)] = data.draw(odd)
     size = data.draw(st.tuples(st.integers(1, 30), st.integers(1, 30)))
 
     fast, plain = both(segm, depth, size, Reading(KITTI))

@@ -14,10 +14,11 @@ import torch
 from joint_perception.engine.errors import EngineError, RuntimeUnavailableError
 from joint_perception.engine.runtimes.onnxruntime_runtime import OnnxRuntime
 from joint_perception.engine.runtimes.openvino_runtime import OpenVinoRuntime
+from joint_perception.engine.runtimes.remembered import choice_file, recall, remember
 from joint_perception.engine.runtimes.runtime import PRECISIONS, RUNTIMES, Runtime
 from joint_perception.engine.runtimes.self_check import Agreement, agreement, check_pixels
 from joint_perception.engine.runtimes.tensorrt_runtime import TensorRtRuntime
-from joint_perception.engine.runtimes.torch_runtime import PlainRuntime, TorchRuntime
+from joint_perception.engine.runtimes.torch_runtime import PlainRuntime, TorchRuntime, one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,8 @@ def choose_runtime(
 ) -> tuple[Runtime, Choice]:
     """Make the runtime of that name; `auto`: the fastest that is installed and agrees with plain torch in fp32.
 
-    A candidate agrees where at least 99 % of its labels are those of plain torch and its depth differs by at most
+    What it chose is kept on disk for these weights, this machine and these versions; later starts do not measure. A
+    candidate agrees where at least 99 % of its labels are those of plain torch and its depth differs by at most
     1 % on average, on the picture of the self-check.
 
     Args:
@@ -123,6 +125,11 @@ def choose_runtime(
     """
     if name != "auto":
         return open_runtime(name, network, device, precision), Choice(name, precision, "named by the parameter runtime")
+    file = choice_file(network, device, precision)
+    if (kept := recall(file)) is not None and kept[0] in CANDIDATES.get(device.type, ("torch",)):
+        found = _opened(kept[0], network, device, precision)
+        if isinstance(found, Runtime):
+            return found, Choice(kept[0], precision, f"{kept[1]}; measured at an earlier start, kept in {file}")
     opened: dict[str, Runtime] = {}
     refused: list[Candidate] = []
     for candidate in CANDIDATES.get(device.type, ("torch",)):
@@ -131,7 +138,7 @@ def choose_runtime(
             opened[candidate] = found
         else:
             refused.append(found)
-    if len(opened) == 1 and "torch" in opened:
+    if precision == "fp32" and list(opened) == ["torch"]:  # nothing to compare, and nothing to check
         why = "the only runtime that serves here; " + "; ".join(c.describe() for c in refused)
         return opened["torch"], Choice("torch", precision, why.removesuffix("; "), tuple(refused))
     measured = _measured(opened, PlainRuntime(network, device))
@@ -141,6 +148,7 @@ def choose_runtime(
         raise EngineError(f"no runtime agrees with torch in fp32 at precision {precision}: {said}; use fp32")
     best = min(agreeing, key=lambda name: agreeing[name].milliseconds or 0.0)
     why = f"the fastest that agrees with torch fp32 ({said})"
+    remember(file, best, why)
     return opened[best], Choice(best, precision, why, (*measured, *refused))
 
 
@@ -157,7 +165,8 @@ def _opened(name: str, network: JointNetwork, device: torch.device, precision: s
 @torch.inference_mode()
 def _measured(runtimes: dict[str, Runtime], plain: PlainRuntime) -> list[Candidate]:
     pixels = check_pixels(plain.device)
-    reference = plain(pixels)
+    with one_thread():
+        reference = plain(pixels)
     found = []
     for name, runtime in runtimes.items():
         try:
@@ -165,7 +174,7 @@ def _measured(runtimes: dict[str, Runtime], plain: PlainRuntime) -> list[Candida
             seconds = [_seconds(runtime, pixels) for _ in range(_RUNS)]
         except Exception as error:  # noqa: BLE001 (whatever a foreign runtime raises: another one serves)
             _log.warning("runtime %s does not run here: %s", name, error)
-            found.append(Candidate(name, refusal=f"does not run: {error}"))
+            found.append(Candidate(name, refusal=f"it does not run: {error}"))
             continue
         agrees = agreement(outputs, reference)
         refusal = "" if agrees.sufficient else "it does not agree with torch fp32"
