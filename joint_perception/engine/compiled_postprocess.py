@@ -55,8 +55,6 @@ def _decide(
 
     first, count = reading.domain.first_channel, reading.domain.num_classes
     rows, columns = upsampling.axis(size[0], logits.shape[0]), upsampling.axis(size[1], logits.shape[1])
-    if logits.shape[:2] == size:  # no neighbour counts, not even with a share of nothing: that of NaN is NaN
-        rows, columns = rows._replace(second=rows.first), columns._replace(second=columns.first)
     best = np.empty(logits.shape[:2], np.int32)
     upsampling.greatest(logits, first, count, best)
     labels, depth = np.empty(size, np.uint8), np.empty(size, np.float32)

@@ -34,7 +34,8 @@ def axis(size: int, source: int) -> Axis:
     scale = np.float32(source) / np.float32(size)
     position = np.maximum((np.arange(size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5), 0)
     first = np.minimum(position.astype(np.int32), source - 1)
-    second = np.minimum(first + 1, source - 1).astype(np.int32)
+    # Of a size that stays no neighbour counts, not even with a share of nothing: nothing times NaN is NaN.
+    second = first if size == source else np.minimum(first + 1, source - 1).astype(np.int32)
     share = np.clip(position - first.astype(np.float32), 0, 1).astype(np.float32)
     return Axis(first, second, share)
 

@@ -27,6 +27,6 @@ def keep_memory() -> bool:
     if mallopt is None:
         return False
     settings = ((_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _PAD))
-    kept = all([bool(mallopt(ctypes.c_int(option), ctypes.c_int(value))) for option, value in settings])
+    kept = min(mallopt(ctypes.c_int(option), ctypes.c_int(value)) for option, value in settings) > 0
     thresholds = (_KEPT, _LARGEST_THRESHOLD)
     return kept and any(mallopt(ctypes.c_int(_M_MMAP_THRESHOLD), ctypes.c_int(value)) for value in thresholds)

@@ -14,6 +14,7 @@ from formula_checkpoint import formula_image
 from joint_perception.engine import Engine, EngineError, Frame, RuntimeUnavailableError, load_engine
 from joint_perception.engine.postprocess import resize
 from joint_perception.engine.runtimes import PRECISIONS, RUNTIMES, choose_runtime, open_runtime, selection
+from joint_perception.engine.runtimes.cuda_graphs import CudaGraphs
 from joint_perception.engine.runtimes.self_check import agreement
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.network import load_network
@@ -114,12 +115,12 @@ def test_auto_takes_one_that_agrees_and_remembers_it():
 def test_auto_refuses_a_fast_runtime_that_is_wrong_and_one_that_breaks(monkeypatch, tmp_path):
     class Wrong(PlainRuntime):
         def __call__(self, pixels):
-            segm, depth, normal = super().__call__(pixels[:, ::8, ::8])
+            segm, depth, _ = super().__call__(pixels[:, ::8, ::8])
             size = (pixels.shape[1] // 4, pixels.shape[2] // 4)
             return type("Outputs", (), {"segm": -resize(segm, size), "depth": resize(depth, size)})
 
     class Broken(PlainRuntime):
-        def __call__(self, pixels):
+        def __call__(self, _):
             raise RuntimeError("no kernel image")
 
     def opened(name, network, device, precision):
@@ -145,9 +146,7 @@ def test_a_package_that_is_not_here_is_named_with_its_command(name, monkeypatch,
 
 
 def test_tensorrt_is_for_gpus(checkpoints):
-    with pytest.raises(
-        RuntimeUnavailableError, match=r"runtime 'tensorrt' runs on CUDA devices, and the device is cpu"
-    ):
+    with pytest.raises(RuntimeUnavailableError, match=r"'tensorrt' runs on CUDA devices, and the device is cpu"):
         load_engine(str(checkpoints(6, 2)), None, "cpu", runtime="tensorrt")
 
 
@@ -187,6 +186,18 @@ def test_names_that_are_none_are_refused_with_those_that_are(checkpoints):
 def test_half_precision_on_a_cpu_is_refused_with_the_remedy(checkpoints):
     with pytest.raises(RuntimeUnavailableError, match=r"fp16 on CUDA devices only.*use bf16 or fp32"):
         load_engine(str(checkpoints(6, 2)), None, "cpu", precision="fp16")
+
+
+def test_where_nothing_can_be_recorded_the_module_runs_as_it_is(caplog):
+    graphs = CudaGraphs(lambda x: (x + 1,))  # on the CPU
+
+    for _ in range(2):
+        assert torch.equal(graphs(torch.zeros(3))[0], torch.ones(3))
+
+    assert graphs.refusal
+    assert [record.message for record in caplog.records] == [
+        f"no CUDA graphs here, the network runs without: {graphs.refusal}"
+    ]
 
 
 def test_the_command_line_offers_what_there_is():
