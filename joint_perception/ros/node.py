@@ -17,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from joint_perception.domains import DomainError
 from joint_perception.engine import Engine, EngineError, Frame, load_engine
+from joint_perception.geometry import Pinhole, make_cloud
 from joint_perception.network import CheckpointError, WeightsError, resolve_weights
 from joint_perception.network.weights import digests
 from joint_perception.pipeline.errors import ParameterError
@@ -170,7 +171,10 @@ class PerceptionNode(LifecycleNode):
             for parameter in ("domain", "normals.source"):
                 _check_engine(engine, parameter, settings[parameter])
         height, width = engine.network_size or _WARM_UP_SIZE
-        engine.predict([Frame(np.zeros((height, width, 3), np.uint8))])
+        black = np.zeros((height, width, 3), np.uint8)
+        seen = engine.predict([Frame(black)])[0]
+        camera = Pinhole(width, width, width / 2, height / 2, width, height)
+        make_cloud(black, seen.labels, seen.depth, seen.confidence, camera)  # compiled at its first call
         self._digest = digest
         return engine
 
