@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from joint_perception.geometry.cloud import PointSet
+from joint_perception.kernels import available
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,4 +74,8 @@ def _first_of_each_cube(xyz: npt.NDArray[np.float32], size: float) -> npt.NDArra
     half = 1 << (_CELL_BITS - 1)
     cells = np.clip(np.floor(xyz / np.float32(size)), -half, half - 1).astype(np.int64) + half
     keys = (cells[:, 0] << (2 * _CELL_BITS)) | (cells[:, 1] << _CELL_BITS) | cells[:, 2]
+    if available():
+        from joint_perception.kernels.voxels import first_of_each  # noqa: PLC0415 (needs Numba)
+
+        return first_of_each(keys)
     return np.sort(np.unique(keys, return_index=True)[1])
