@@ -39,28 +39,44 @@ def load_yaml(path: Path) -> Any:
         raise YamlError(f"{path} has more than {MAX_BYTES} bytes, which no configuration needs")
     try:
         text = content.decode()
-        _check(text, path)
+    except UnicodeDecodeError as error:
+        raise YamlError(f"{path} is not YAML of plain values: {error}") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Read YAML of plain values.
+
+    Args:
+        text: The YAML.
+        name: What errors call it.
+
+    Raises:
+        YamlError: No YAML, not of plain values, or above one of the limits.
+    """
+    try:
+        _check(text, name)
         return yaml.safe_load(text)
     except YamlError:
         raise
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date of month 13, no UTF-8
-        raise YamlError(f"{path} is not YAML of plain values: {error}") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date of month 13
+        raise YamlError(f"{name} is not YAML of plain values: {error}") from error
 
 
-def _check(text: str, path: Path) -> None:
+def _check(text: str, name: str) -> None:
     """Refuse what is nested too deep, or would be too much once every alias is replaced by what it stands for."""
     count, sizes = 0, dict[str, int]()
     inside: list[tuple[str | None, int]] = []  # anchor of each collection that is open, and the count before it
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if any(anchor is not None for anchor, _ in inside):
-                raise YamlError(f"{path} uses *{event.anchor} inside of what has an anchor itself; write it out")
+                raise YamlError(f"{name} uses *{event.anchor} inside of what has an anchor itself; write it out")
             count += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             inside.append((event.anchor, count))
             count += 1
             if len(inside) > MAX_DEPTH:
-                raise YamlError(f"{path} is nested more than {MAX_DEPTH} deep")
+                raise YamlError(f"{name} is nested more than {MAX_DEPTH} deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = inside.pop()
             if anchor is not None:
@@ -68,4 +84,4 @@ def _check(text: str, path: Path) -> None:
         elif isinstance(event, yaml.ScalarEvent):
             count += 1
         if count > MAX_VALUES:
-            raise YamlError(f"{path} stands for more than {MAX_VALUES} values")
+            raise YamlError(f"{name} stands for more than {MAX_VALUES} values")

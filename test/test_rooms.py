@@ -59,7 +59,7 @@ RULES = {
     "pipeline": rule("plain_yaml engine geometry network domains", "numpy cv2 yaml", ros_types=True),
     "ros": rule("plain_yaml pipeline engine geometry network domains", ANYTHING, ros=True),
     # Measuring needs a data set, and so its room; what a robot runs must not load that.
-    "offline": rule("pipeline engine geometry network domains", ANYTHING, only_inside_functions="learning"),
+    "offline": rule("plain_yaml pipeline engine geometry network domains", ANYTHING, only_inside_functions="learning"),
     "learning": rule("plain_yaml strict_yaml engine geometry network domains", ANYTHING),
     "demo": rule("ros pipeline offline learning engine geometry network domains", ANYTHING, ros=True),
     # Rendered pictures and scores are those of learning; a robot may be without.

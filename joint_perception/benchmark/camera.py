@@ -75,7 +75,7 @@ class CameraProcess:
 
 
 def _messages(file: Path) -> list[tuple[Image, CameraInfo]]:
-    with np.load(file) as saved:
+    with np.load(file, allow_pickle=False) as saved:
         images, k = saved["images"], saved["k"].tolist()
     header = Header(frame_id="benchmark_camera")
     height, width = images.shape[1:3]

@@ -197,7 +197,7 @@ class Measurement:
                 rig.keep(name, file)
                 if rig.shoot(name, name_of(size), 0) is None:
                     continue
-                with np.load(file) as came:
+                with np.load(file, allow_pickle=False) as came:
                     row = agreement(came["label"], came["depth"], plain.labels, plain.depth)
                 found.setdefault(name_of(size), {})[name] = row
         return found

@@ -7,12 +7,11 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from joint_perception.pipeline.errors import ParameterError
 from joint_perception.pipeline.groupings import load_grouping
 from joint_perception.pipeline.parameter_table import BY_NAME, PARAMETERS
 from joint_perception.pipeline.share import share_folder
+from joint_perception.plain_yaml import YamlError, load_yaml, parse_yaml
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +57,7 @@ def settings_from(options: argparse.Namespace) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigurationError(f"--param is {text!r}; write NAME=VALUE")
-        given[name] = yaml.safe_load(value)
+        given[name] = parse_yaml(value, f"--param {name}")
     names = ("weights", "domain", "device", "runtime", "precision")
     given |= {name: value for name in names if (value := getattr(options, name))}
     from joint_perception.engine.graph.contract import is_graph  # noqa: PLC0415 (torch: not for --help)
@@ -119,12 +118,12 @@ def _read(name_or_path: str) -> Iterator[tuple[str, Any]]:
     if not path.is_file():
         path = Path(name_or_path).expanduser()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path)
     except OSError as error:
         names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise ConfigurationError(f"configuration {name_or_path!r} is neither one of {names} nor a file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"configuration {path}: not YAML: {error}") from error
+    except YamlError as error:
+        raise ConfigurationError(f"configuration {error}") from error
     nodes = content.values() if isinstance(content, dict) else ()
     tables = [node["ros__parameters"] for node in nodes if isinstance(node, dict) and "ros__parameters" in node]
     if not tables or not all(isinstance(table, dict) for table in tables):

@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:  # RCLError: the signal came in the midst of a callback, and took the context from under it
+        if rclpy.ok():
+            raise
     finally:
         if node is not None:
             node.destroy_node()

@@ -31,6 +31,7 @@ from joint_perception.offline.bags.records import (
     records,
     text,
 )
+from joint_perception.plain_yaml import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ def _file_of(part: Path) -> Path:
 
 
 def _metadata(part: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((part / "metadata.yaml").read_text(encoding="utf-8"))[_INFORMATION]
+    found: dict[str, Any] = load_yaml(part / "metadata.yaml")[_INFORMATION]
     return found
 
 
