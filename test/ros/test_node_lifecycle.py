@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from camera_rig import CameraRig, level_of
 from lifecycle_msgs.srv import GetState  # noqa: F401 (fails early where ROS is half installed)
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
@@ -106,11 +107,15 @@ def test_a_bad_configuration_fails_the_transition_with_a_remedy(graph, start_nod
 
 def test_a_failed_start_can_be_set_right(graph, start_node, checkpoints):
     node = start_node(weights="/nowhere/w.ckpt")
+    rig = CameraRig(graph, {})
     graph.wait(lambda: "autostart failed" in node.log, "the node to complain", node=node)
     assert graph.state() == "unconfigured"
+    graph.wait(lambda: level_of(rig.status("engine")) == 2, "an error in the diagnostics", node=node)
+    assert "cannot configure: weights '/nowhere/w.ckpt'" in rig.status("engine").message
     assert set_parameter(graph, "weights", str(checkpoints(6))) == (True, "")
     assert graph.change_state("configure"), node.log
     assert graph.change_state("activate"), node.log
+    graph.wait(lambda: rig.status("engine").message == "active", "the error to be gone", node=node)
     refused, reason = set_parameter(graph, "weights", "kitti")
     assert not refused
     assert "clean up" in reason
