@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +73,13 @@ def run(options: argparse.Namespace) -> int:
 
     measurement = Measurement(options)
     status = 0
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no process is left behind
     try:
         measurement.run()
     except KeyboardInterrupt:
         status = 130
     finally:
+        signal.signal(signal.SIGTERM, before)
         if measurement.measured:
             report.show(measurement.results, options)
     return status

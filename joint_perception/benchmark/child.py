@@ -8,6 +8,7 @@ import json
 import queue
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -29,7 +30,7 @@ class Child:
 
     Args:
         name: For complaints.
-        command: The command line.
+        command: The command line, with the path of its program.
         environment: Its whole environment.
     """
 
@@ -39,7 +40,7 @@ class Child:
         # Elsewhere than here: -m puts the working directory first on the path, and a source tree, which has no
         # messages, must not hide the installed package. A session of its own: Ctrl-C is ours to pass on.
         self._process = subprocess.Popen(  # noqa: S603 (our own modules)
-            command,
+            [sys.executable, "-m", "joint_perception.benchmark.leash", *command],
             env=environment,
             cwd=tempfile.gettempdir(),
             stdin=subprocess.PIPE,
