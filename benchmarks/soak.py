@@ -84,6 +84,8 @@ class Soak:
                 if options.fault_period and time.monotonic() >= next_fault:
                     self._inject(names[len(self._faults) % len(names)])
                     next_fault = time.monotonic() + options.fault_period
+                if len(self._samples.get("time_s", ())) % 12 == 1:  # about once a minute
+                    _save(self._report("not finished"), options.out)
         except KeyboardInterrupt:
             failure = ""
         except (AssertionError, OSError) as error:
@@ -111,19 +113,13 @@ class Soak:
                 self._latencies.append(latency)
         for stats in received["stats"]:
             if self._stats is not None and stats.frames_in < self._stats.frames_in:  # activated anew
-                self._total(self._stats)
+                self._frames += _counts(self._stats)
                 self._counted = (0, 0)
             self._stats = stats
         for messages in (*received.values(), *arrival.values()):
             messages.clear()
         if time.monotonic() - self._sampled >= _SAMPLE_S:
             self._sample()
-
-    def _total(self, stats: Any) -> None:
-        self._frames["in"] += stats.frames_in
-        self._frames["out"] += stats.frames_out
-        for cause, count in zip(stats.drop_causes, stats.drop_counts, strict=True):
-            self._frames[f"dropped: {cause}"] += count
 
     def _sample(self) -> None:
         now = time.monotonic()
@@ -164,13 +160,15 @@ class Soak:
 
     def _report(self, failure: str) -> dict[str, Any]:
         options = self._options
+        frames = self._frames.copy()
         if self._stats is not None:
-            self._total(self._stats)
+            frames += _counts(self._stats)
         times = self._samples.get("time_s", [0.0])
-        once = self._faults[len(FAULTS) - 1]["time_s"] if len(self._faults) >= len(FAULTS) else 0.0
+        rounds = [fault["time_s"] for fault in self._faults[:: len(FAULTS)]]
+        once = rounds[1] if len(rounds) > 1 else 0.0
         # Every fault once: what it needs for the first time, it gets then.
         warm_up = min(max(0.1 * times[-1], once), 0.5 * times[-1])
-        found = verdicts(self._samples, warm_up) if self._samples else {}
+        found = verdicts(self._samples, warm_up, rounds) if self._samples else {}
         grown = [name for name, verdict in found.items() if verdict["grows"]]
         if not failure and grown:
             failure = f"grows: {', '.join(grown)}"
@@ -181,12 +179,21 @@ class Soak:
             "minutes": round(times[-1] / 60, 1),
             "warm_up_s": round(warm_up, 1),
             "verdicts": found,
-            "frames": dict(self._frames),
+            "frames": dict(frames),
             "faults_survived": dict(Counter(fault["name"] for fault in self._faults)),
             "failure": failure,
             "faults": self._faults,
             "samples": self._samples,
         }
+
+
+def _counts(stats: Any) -> Counter[str]:
+    dropped = zip(stats.drop_causes, stats.drop_counts, strict=True)
+    return Counter({"in": stats.frames_in, "out": stats.frames_out, **{f"dropped: {c}": n for c, n in dropped}})
+
+
+def _save(report: dict[str, Any], folder: Path) -> None:
+    (folder / "soak.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def main() -> int:
@@ -208,7 +215,7 @@ def main() -> int:
         report = soak.run()
     finally:
         soak.close()
-    (options.out / "soak.json").write_text(json.dumps(report, indent=1) + "\n")
+    _save(report, options.out)
     for name, verdict in report["verdicts"].items():
         print(f"{name:14} median {verdict['median']}, growth {verdict['growth']:+} of {verdict['tolerance']} allowed")
     print(f"frames: {report['frames']}\nfaults survived: {sum(report['faults_survived'].values())}")

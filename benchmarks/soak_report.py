@@ -21,8 +21,14 @@ TOLERANCES = {
 }
 
 
-def verdicts(samples: dict[str, list[float]], warm_up_s: float) -> dict[str, dict[str, Any]]:
-    """Test each series that must not grow, after the warm-up."""
+def verdicts(samples: dict[str, list[float]], warm_up_s: float, rounds: list[float]) -> dict[str, dict[str, Any]]:
+    """Test each series that must not grow, after the warm-up.
+
+    Args:
+        samples: Series by name, with `time_s`.
+        warm_up_s: When it ends.
+        rounds: When each round of all faults began: some take memory and give it back.
+    """
     times = np.asarray(samples["time_s"])
     steady = times >= warm_up_s
     found = {}
@@ -30,7 +36,7 @@ def verdicts(samples: dict[str, list[float]], warm_up_s: float) -> dict[str, dic
         if name not in samples:
             continue
         values = np.asarray(samples[name], np.float64)[steady]
-        result = trend(times[steady], values)
+        result = trend(times[steady], values, [begin for begin in rounds if begin >= warm_up_s])
         tolerance = max(share * float(np.median(values)), least) if len(values) else least
         found[name] = {
             "growth": round(result.growth, 2),

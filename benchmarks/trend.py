@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BLOCKS = 60  # a series is cut into so many, and each counts by its median: a spike is no trend
+_FEWEST = 4  # fewer have no trend
 _SIGNIFICANT = 2.33  # one-sided, 1 %
 
 
@@ -33,7 +35,7 @@ class Trend:
         return self.z > _SIGNIFICANT and self.growth > tolerance
 
 
-def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
+def trend(times: Sequence[float], values: Sequence[float], edges: Sequence[float] = ()) -> Trend:
     """Test a series for growth.
 
     Theil-Sen estimator (Sen, JASA 1968): the median of the slopes of all pairs; up to 29 % of the points may be
@@ -42,15 +44,21 @@ def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
     Args:
         times: Seconds, rising.
         values: As many; those that are NaN are left out.
+        edges: Where periods begin, in seconds, the last of them not a whole one: what rises and falls within each
+            is no trend, and each counts by its median. Fewer than five: sixty equal blocks take their place.
     """
     t, v = np.asarray(times, np.float64), np.asarray(values, np.float64)
     keep = np.isfinite(v)
     t, v = t[keep], v[keep]
-    blocks = [block for block in np.array_split(np.arange(len(v)), _BLOCKS) if len(block)]
+    if len(edges) > _FEWEST:
+        blocks = [np.flatnonzero((t >= a) & (t < b)) for a, b in itertools.pairwise(edges)]
+    else:
+        blocks = np.array_split(np.arange(len(v)), _BLOCKS)
+    blocks = [block for block in blocks if len(block)]
     t = np.array([np.median(t[block]) for block in blocks])
     v = np.array([np.median(v[block]) for block in blocks])
     n = len(v)
-    if n < 4:  # noqa: PLR2004 (fewer have no trend)
+    if n < _FEWEST:
         return Trend(0.0, 0.0)
     i, j = np.triu_indices(n, 1)
     rise = v[j] - v[i]
