@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 
+from fault_bench import WIDTH
 from fault_effort import LONG, cases
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -57,7 +58,7 @@ def machine_for(bench):  # noqa: C901 (a list of rules)
 
         @rule()
         def parameter_of_configure(self):
-            assert bench.set("network.width", 0)[0] == (self.state == "unconfigured")
+            assert bench.set("network.width", WIDTH)[0] == (self.state == "unconfigured")
 
         @rule()
         def frame(self):

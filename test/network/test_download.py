@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 
@@ -292,6 +293,21 @@ def test_a_cache_that_cannot_be_written_is_reported(server, cache):
     put(cache.parent, b"a file where the folder should be")
 
     assert str(cache) in refused(server.weights("good"))
+
+
+def test_a_disk_that_is_full_is_reported_and_what_came_is_kept(server, target, part):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # no file can grow beyond
+    try:
+        said = refused(server.weights("good"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert "File too large" in said
+    assert str(target) in said
+    assert part.stat().st_size == 1000
+    assert fetch_weights(server.weights("good"), progress=False) == target  # with room again, it goes on from there
+    assert server.requests[-1] == ("/good/weights.ckpt", "bytes=1000-")
 
 
 def test_of_two_downloads_at_once_one_waits(server, target, capfd):
