@@ -57,7 +57,7 @@ def cached_file(name: str, make: Callable[[Path], None]) -> Path | None:
             # What belongs beside the file first: whoever sees the file finds the rest.
             for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == target.name):
                 file.replace(target.with_name(file.name))
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # OpenVINO's of a full disk is a RuntimeError
         _log.warning("nothing can be kept in %s: %s; each start takes longer", target.parent, error)
         return None
     return target

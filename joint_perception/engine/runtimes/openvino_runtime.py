@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -70,11 +71,19 @@ class OpenVinoRuntime(Runtime):
             steps.input().tensor().set_element_type(self._ov.Type.u8)
             model = steps.build()
         model.reshape(list(shape))
-        request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        request = self._compile(model).create_infer_request()
         self._requests[key] = request
         while len(self._requests) > _KEPT:
             self._requests.popitem(last=False)
         return request
+
+    def _compile(self, model: Any) -> Any:
+        try:
+            return self._core.compile_model(model, "CPU", self._settings)
+        except RuntimeError:  # such as a cache that cannot be written, or is damaged: do without, from now on
+            if self._settings.pop("CACHE_DIR", None) is None:
+                raise
+            return self._core.compile_model(model, "CPU", self._settings)
 
 
 def convert(network: JointNetwork) -> Any:
@@ -108,4 +117,7 @@ def _read(ov: Any, core: Any, network: JointNetwork) -> Any:
         f"{digest(network)}.openvino-{ov.__version__.split('-')[0]}.xml",
         lambda path: ov.save_model(convert(network), path, compress_to_fp16=False),
     )
-    return convert(network) if path is None else core.read_model(path)
+    if path is not None:
+        with suppress(RuntimeError):  # a damaged file
+            return core.read_model(path)
+    return convert(network)
