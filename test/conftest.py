@@ -14,6 +14,7 @@ from formula_checkpoint import write_formula_checkpoint
 NEEDS = {
     ("rclpy", "ament_index_python"): ("ros", "contract", "demo", "launch", "faults"),
     ("torchvision", "sklearn", "h5py"): ("learning",),
+    ("rosbags",): ("offline/bags",),
 }
 collect_ignore = [room for packages, rooms in NEEDS.items() if not all(map(find_spec, packages)) for room in rooms]
 

@@ -144,6 +144,8 @@ def tell(outcome: Outcome, out: Path) -> int:
         print(f"warning: {problem}", file=sys.stderr)
     if len(problems) > _PROBLEMS_TOLD:
         print(f"warning: and {len(problems) - _PROBLEMS_TOLD} more", file=sys.stderr)
+    for note in outcome.plan.notes:
+        print(f"note: {note}", file=sys.stderr)
     counts: dict[str, int] = {}
     sizes: dict[str, int] = {}
     skipped = dict(outcome.plan.skipped)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from joint_perception.offline.bags.errors import BagError, NoCameraError
-from joint_perception.offline.bags.message_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
+from joint_perception.offline.bags.message_types import CAMERA_INFO, CLASS_MAP, COMPRESSED_IMAGE, IMAGE
 from joint_perception.pipeline.compressed import SUFFIX
 from joint_perception.pipeline.images import ENCODINGS
 
@@ -96,7 +96,9 @@ def _info_topic(image: str, infos: Sequence[str]) -> str:
 
 def _colour_topics(recording: Recording, topics: Iterable[str], node: str) -> list[str]:
     first: dict[str, Any] = {}
-    wanted = {name for name in topics if not name.startswith(f"/{node}/")}
+    # Outputs of perception nodes, whatever they are called, are no cameras.
+    outputs = [f"{one.name.rpartition('/')[0]}/" for one in recording.topics if one.kind == CLASS_MAP]
+    wanted = {name for name in topics if not name.startswith((f"/{node}/", *outputs))}
     for count, message in enumerate(recording.messages()):
         name = recording.topics[message.topic].name
         if name in wanted and name not in first:

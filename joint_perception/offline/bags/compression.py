@@ -26,7 +26,7 @@ _PHOTOS = ("overlay", "image_rect")  # as JPEG; every pixel of the others counts
 _JPEG_QUALITY = 90
 _PNG_LEVEL = 1  # three times as fast as the default, label images come out as small
 # compressed_depth_image_transport: the header before the PNG, of a format (0: inverse depth) and two parameters; its
-# defaults depth_max (m) and depth_quantization, which make an error of 5 mm at 1 m and of 0.5 m at 10 m.
+# depth_max and depth_quantization, from which they come. A step of what is stored is z^2 / 10100: 1 cm at 10 m.
 _CONFIG = struct.Struct("<iff")
 _DEPTH_MAX = 100.0  # metres; its default is 10, too near for streets
 _DEPTH_QUANTIZATION = 100.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from joint_perception.offline.bags.cameras import CameraTopics, find_cameras
 from joint_perception.offline.bags.errors import BagError, NoCameraError
 from joint_perception.offline.bags.job import Job
+from joint_perception.offline.bags.outputs import output_topics
 from joint_perception.offline.bags.recording import Recorded, Recording
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Plan:
         skipped: Images that are not processed, by cause.
         problems: What was wrong with them, or with the file; the first hundred.
         messages: Messages in the stretch.
+        notes: What the user should know of, though nothing is wrong.
     """
 
     path: str
@@ -81,6 +83,7 @@ class Plan:
     skipped: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     messages: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -104,7 +107,7 @@ class Plan:
         )
         cameras = tuple(CameraTopics(**camera) for camera in found["cameras"])
         given = {"job": Job.from_dict(found["job"]), "cameras": cameras, "chunks": chunks}
-        return cls(**(found | given | {name: tuple(found[name]) for name in ("infos", "problems")}))
+        return cls(**(found | given | {name: tuple(found[name]) for name in ("infos", "problems", "notes")}))
 
 
 def make_plan(path: Path, job: Job, progress: Callable[[int], object] | None = None) -> Plan:
@@ -230,7 +233,25 @@ class _Planner:
             dict(+self._skipped),
             tuple(problems[:_PROBLEMS_KEPT]),
             self._messages,
+            self._notes(),
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self._job.originals:
+            return ()
+        ours = {topic.name for topic in output_topics(self._job, self._cameras)}
+        replaced = [topic.name for topic in self._recording.topics if topic.name in ours]
+        unknown = [
+            f"{topic.name} ({topic.kind})"
+            for topic in self._recording.topics
+            if topic.name not in ours and not (topic.definition and topic.digest)
+        ]
+        notes = []
+        if replaced:
+            notes.append(f"recorded messages are replaced on {', '.join(replaced)}; --node-name keeps them")
+        if unknown:
+            notes.append(f"left out, since the recording does not define their types: {', '.join(unknown)}")
+        return tuple(notes)
 
     def _info_of(self, camera: int, time: int, stamp: int) -> int | None:
         if self._job.pairing == "exact":

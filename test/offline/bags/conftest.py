@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("rosbags")
-
 from joint_perception.cli import main
 from joint_perception.offline import perception
 

@@ -34,10 +34,10 @@ def test_messages_are_found_by_topic_and_time(bag):
     with bag.open("rb") as file:
         reader = reader_module.make_reader(file)
         every = [m for _, _, m in reader.iter_messages(topics=["/joint_perception/label"])]
-        third = list(reader.iter_messages(["/joint_perception/label"], every[2].log_time, every[2].log_time + 1))
+        third = next(iter(reader.iter_messages(["/joint_perception/label"], start_time=every[2].log_time)))
 
     assert len(every) == 7
-    assert [message.data for _, _, message in third] == [every[2].data]
+    assert third[2].data == every[2].data
 
 
 def test_every_definition_is_there_whole(bag):

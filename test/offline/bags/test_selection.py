@@ -70,6 +70,17 @@ def test_images_without_a_camera_info_are_told_of(process, tmp_path, capsys):
     assert stamps(out, f"{NODE}/camera_info") == [stamp_of(i) for i in range(3)]
 
 
+def test_a_new_bag_can_be_processed_again(process, tmp_path, capsys):
+    once = process(write_bag(tmp_path / "in", drive(2)), "--outputs", "label,overlay")
+
+    twice = process(once, "--outputs", "label", out="twice")
+    assert "replaced on /joint_perception/classes, /joint_perception/label" in capsys.readouterr().err
+    assert stamps(twice) == [stamp_of(i) for i in range(2)]
+
+    beside = read(process(once, "--outputs", "label", "--node-name", "other", out="beside"))
+    assert len(beside["/other/label"]) == len(beside["/joint_perception/overlay"]) == 2
+
+
 def test_compressed_outputs_hold_the_same_pixels(process, tmp_path):
     recording = write_bag(tmp_path / "in", drive(1))
     raw = read(process(recording, "--outputs", "label,depth", "--param", "depth.encoding=16UC1"))
