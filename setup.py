@@ -25,6 +25,7 @@ setup(
     data_files=[files("msg", "*.msg"), files("config", "*.yaml"), files("config/groupings", "*.yaml")],
     install_requires=requirements("base") + requirements("opencv"),
     extras_require={
-        name: requirements(name) for name in ("bags", "demo", "export", "fast", "learn", "plot", "test", "view")
+        name: requirements(name)
+        for name in ("bags", "cluster", "demo", "export", "fast", "learn", "plot", "test", "view")
     },
 )

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 from joint_perception.offline import perception
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterator
 
     from joint_perception.offline.bags.job import Job
-    from joint_perception.offline.bags.run import Outcome
+    from joint_perception.offline.bags.run import Outcome, Runner
 
 _PROBLEMS_TOLD = 20
 
@@ -27,8 +32,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "messages and the node's output topics, with the stamps and times of the recorded images. A run that was "
         "ended goes on when it is started again.",
     )
-    parser.add_argument("recording", type=Path, metavar="IN", help="rosbag2 folder, or .mcap, .db3 or .bag file")
-    parser.add_argument("--out", required=True, type=Path, metavar="BAG", help="the new bag, a folder")
+    parser.add_argument(
+        "recordings", nargs="+", type=Path, metavar="IN", help="rosbag2 folder, or .mcap, .db3 or .bag file"
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="BAG", help="the new bag, a folder; of several INs, a folder of bags"
+    )
     perception.add_arguments(parser)
     add_selection(parser)
     group = parser.add_argument_group("the new bag")
@@ -39,6 +48,17 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     group.add_argument("--batch", type=int, help="images in the network together (default: 1 on a CPU, 8 on a GPU)")
     group.add_argument(
         "--chunk", type=int, default=64, help="frames that are done, kept and repeated together (default: 64)"
+    )
+    group.add_argument(
+        "--cluster",
+        metavar="auto|ADDRESS",
+        help="on a Ray cluster: the one of this machine, or this machine alone (auto), or that of a head's address",
+    )
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="with --cluster (default: one a GPU, or a group of OMP_NUM_THREADS cores)",
     )
     group.add_argument("--restart", action="store_true", help="throw away what an earlier, ended run left")
     group.add_argument("--no-progress", action="store_true", help="show no progress bars")
@@ -112,29 +132,91 @@ def job_from(options: argparse.Namespace, settings: dict[str, Any]) -> Job:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Process a recording.
+    """Process recordings.
 
     Returns:
-        0; 1 where an image could not be processed, or a part of the recording not be read.
+        0; 1 where an image could not be processed, or a recording or a part of one not be read.
 
     Raises:
         ValueError, RuntimeError: Named after what is wrong with the options, the recording, the weights or the place.
     """
     settings = perception.named_runtime(perception.settings_from(options))
     job = job_from(options, settings)
-    from joint_perception.offline.bags.run import local_runner, process  # noqa: PLC0415
+    targets = _targets(options.recordings, options.out)
+    compress = not options.no_compression
+    if options.cluster is None:
+        from joint_perception.offline.bags.run import local_runner  # noqa: PLC0415
 
-    runner = local_runner(lambda: perception.load(settings), compress=not options.no_compression)
-    outcome = process(
-        options.recording,
-        job,
-        options.out,
-        runner,
-        storage=options.storage,
-        restart=options.restart,
-        progress=not options.no_progress,
-    )
-    return tell(outcome, options.out)
+        load = functools.cache(lambda: perception.load(settings))
+        return _process_all(options, job, targets, local_runner(load, compress=compress), 1)
+    from joint_perception.offline.bags.cluster import Cluster  # noqa: PLC0415
+
+    with Cluster(options.cluster, settings, compress=compress, workers=options.workers) as cluster:
+        # One recording more than workers: while one is read for its plan or joined, the others go on.
+        return _process_all(options, job, targets, cluster.runner, cluster.workers + 1)
+
+
+def _targets(recordings: list[Path], out: Path) -> dict[Path, Path]:
+    """The new bag of each recording.
+
+    Raises:
+        BagError: Two would be one.
+    """
+    from joint_perception.offline.bags.errors import BagError  # noqa: PLC0415
+
+    if len(recordings) == 1:
+        return {recordings[0]: out}
+    targets = {path: out / (path.name if path.is_dir() else path.stem) for path in recordings}
+    if len(set(targets.values())) < len(recordings):
+        raise BagError(f"two of the recordings would become one bag in {str(out)!r}; rename one, or give it an --out")
+    return targets
+
+
+def _process_all(
+    options: argparse.Namespace, job: Job, targets: dict[Path, Path], runner: Runner, together: int
+) -> int:
+    from joint_perception.offline.bags.errors import BagError  # noqa: PLC0415
+    from joint_perception.offline.bags.run import process  # noqa: PLC0415
+
+    alone = len(targets) == 1
+
+    def one(path: Path) -> Outcome:
+        targets[path].parent.mkdir(parents=True, exist_ok=True)
+        told = {"storage": options.storage, "restart": options.restart}
+        return process(path, job, targets[path], runner, progress=alone and not options.no_progress, **told)
+
+    if alone:
+        (path,) = targets
+        return tell(one(path), targets[path])
+    status = 0
+    with tqdm(total=len(targets), unit="bag", disable=options.no_progress) as bar:
+        todo = [path for path in targets if not targets[path].exists()]
+        bar.update(len(targets) - len(todo))  # an earlier run did them
+        for path, outcome in _outcomes(one, todo, together):
+            try:
+                with tqdm.external_write_mode():
+                    status |= tell(outcome(), targets[path])
+            except BagError as error:
+                tqdm.write(f"error: {path}: {error}", file=sys.stderr)
+                status = 1
+            bar.update()
+    return status
+
+
+def _outcomes(
+    one: Callable[[Path], Outcome], todo: list[Path], together: int
+) -> Iterator[tuple[Path, Callable[[], Outcome]]]:
+    """Each recording, and what gives or raises what became of it, as they are done."""
+    if together == 1:
+        yield from ((path, functools.partial(one, path)) for path in todo)
+        return
+    pool = ThreadPoolExecutor(together, "recording")
+    done = {pool.submit(one, path): path for path in todo}
+    try:
+        for future in as_completed(done):
+            yield done[future], future.result
+    finally:  # after an interrupt nobody waits for the others: they go on when the command is given again
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def tell(outcome: Outcome, out: Path) -> int:

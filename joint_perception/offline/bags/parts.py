@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class PartWriter:
         self.report = PartReport(index)
         self._final = parts.path(index)
         # Of this process alone: the same chunk may be repeated elsewhere while a lost worker still writes it.
-        self._folder = parts.folder / f"{index:06}.{os.getpid()}.tmp"
+        self._folder = parts.folder / f"{index:06}.{socket.gethostname()}-{os.getpid()}.tmp"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
         if compress:
