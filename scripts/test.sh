@@ -15,7 +15,11 @@ ruff format --check .
 ruff check .
 mypy
 jobs=()
-[ "${JOBS:-1}" = 1 ] || jobs=(-n "$JOBS" --dist loadfile)
+if [ "${JOBS:-1}" != 1 ]; then
+  jobs=(-n "$JOBS" --dist loadfile)
+  # Threads of several processes wait for each other on the same cores.
+  export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+fi
 [ "${COVERAGE:-0}" = 1 ] || exec pytest ${jobs[@]+"${jobs[@]}"} "$@"
 rm -rf log/coverage
 mkdir -p log/coverage
