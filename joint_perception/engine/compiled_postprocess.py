@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from joint_perception.engine.reading import Reading
+    from joint_perception.kernels.upsampling import Axis
     from joint_perception.network import Outputs
 
 _THREADS = min(4, os.cpu_count() or 1)
@@ -54,7 +55,9 @@ def _decide(
     from joint_perception.kernels import upsampling  # noqa: PLC0415 (needs Numba)
 
     first, count = reading.domain.first_channel, reading.domain.num_classes
-    rows, columns = upsampling.axis(size[0], logits.shape[0]), upsampling.axis(size[1], logits.shape[1])
+    rows, columns = _axes(size, logits.shape[:2])
+    # A network of somebody else's may give its depth at another size than its classes.
+    depth_rows, depth_columns = (rows, columns) if heads.shape == logits.shape[:2] else _axes(size, heads.shape)
     best = np.empty(logits.shape[:2], np.int32)
     upsampling.greatest(logits, first, count, best)
     labels, depth = np.empty(size, np.uint8), np.empty(size, np.float32)
@@ -64,14 +67,21 @@ def _decide(
 
     def band(start: int, stop: int) -> None:
         part = slice(start, stop)
-        own = upsampling.Axis(rows.first[part], rows.second[part], rows.share[part])
+        own = (along[part] for along in rows)
         upsampling.decide(
             logits, first, count, best, *own, *columns, temperature, threshold, labels[part], confidence[part]
         )
-        upsampling.metres(heads, *own, *columns, scale, low, high, depth[part])
+        own = (along[part] for along in depth_rows)
+        upsampling.metres(heads, *own, *depth_columns, scale, low, high, depth[part])
 
     _in_bands(size[0], band)
     return labels, depth, confidence if confident else None
+
+
+def _axes(size: tuple[int, int], source: tuple[int, ...]) -> tuple[Axis, Axis]:
+    from joint_perception.kernels import upsampling  # noqa: PLC0415 (needs Numba)
+
+    return upsampling.axis(size[0], source[0]), upsampling.axis(size[1], source[1])
 
 
 def _in_bands(height: int, work: Callable[[int, int], None]) -> None:

@@ -122,3 +122,15 @@ def test_a_batch_keeps_its_order():
     ):
         np.testing.assert_array_equal(fast.labels, plain.labels)
         np.testing.assert_allclose(fast.depth, plain.depth, rtol=1e-5)
+
+
+@pytest.mark.parametrize("grid", [(3, 4), (9, 14), (40, 60)])
+def test_depth_may_come_at_another_size_than_the_classes(grid):
+    rng = np.random.default_rng(0)
+    segm = rng.normal(0, 1, (1, 6, 7, 11)).astype(np.float32)
+    depth = rng.uniform(1, 70, (1, 1, *grid)).astype(np.float32)
+
+    fast, plain = both(segm, depth, (40, 60), Reading(KITTI))
+
+    np.testing.assert_array_equal(fast.labels, plain.labels)
+    np.testing.assert_allclose(fast.depth, plain.depth, rtol=1e-4)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -192,9 +193,9 @@ class Graph:
         return bool(self._call(ChangeState, "change_state", request).success)
 
     def state(self) -> str:
-        return str(self._call(GetState, "get_state", GetState.Request()).current_state.label)
+        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
 
-    def _call(self, kind, name: str, request):
+    def _call(self, kind, name: str, request, patience: float = START_S):
         # Kept: the other side learns of a new client later than this side of the service, and may answer too early.
         client = self._clients.get((self.node_name, name))
         if client is None:
@@ -202,11 +203,13 @@ class Graph:
             self.wait(client.service_is_ready, f"service {name}", START_S)
             self.spin(0.1)
         future = client.call_async(request)
-        self.wait(future.done, f"an answer of {name}", START_S)
+        self.wait(future.done, f"an answer of {name}", patience)
         return future.result()
 
     def call(self, kind, name: str, request):
-        """Call a service of the node."""
+        """Call a service that may be asked twice: an answer can be lost before both sides know each other."""
+        with contextlib.suppress(AssertionError):
+            return self._call(kind, name, request, 15.0)
         return self._call(kind, name, request)
 
     def set_parameters(self, values: dict) -> None:

@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from joint_perception.domains import KITTI
-from joint_perception.engine import Engine, Frame
+from joint_perception.engine import Frame, load_engine
 from joint_perception.learning.datasets import DATASETS, DatasetError, collate, network_input, open_dataset, to_example
 from joint_perception.learning.losses import joint_loss
 from joint_perception.learning.pseudo_labels import ATTRIBUTES
 from joint_perception.learning.stream import open_stream
-from joint_perception.network import JointNetwork, load_network
+from joint_perception.network import JointNetwork
 from joint_perception.offline import distill_command
 
 
@@ -65,7 +65,7 @@ def distilled(tmp_path, root, teacher, capsys):
 
 
 def said(teacher, root, index):
-    engine = Engine(load_network(teacher), KITTI, "cpu")
+    engine = load_engine(str(teacher), "kitti", "cpu")
     return engine.predict([Frame(open_dataset("kitti", root, "train")[index].image)])[0]
 
 
