@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from joint_perception.network import load_network, resolve_weights
 from joint_perception.network.model import ChainedResidualPooling
+from joint_perception.ros.shutdown import shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +188,7 @@ def main() -> int:
     finally:
         if node is not None:
             node.destroy_node()
-        rclpy.try_shutdown()
+        shut_down()
     return 0
 
 

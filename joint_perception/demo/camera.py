@@ -26,6 +26,7 @@ from joint_perception.domains.domain import VOID_ID
 from joint_perception.msg import ClassMap
 from joint_perception.ros import qos
 from joint_perception.ros.messages import camera_info_for, class_map_message, image_message
+from joint_perception.ros.shutdown import shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -138,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if rclpy.ok():
             raise  # else the interrupt came while ROS was starting
     finally:
-        rclpy.try_shutdown()
+        shut_down()
     return 0
 
 

@@ -28,6 +28,7 @@ from joint_perception.domains import DOMAINS
 from joint_perception.msg import ClassMap
 from joint_perception.ros import qos
 from joint_perception.ros.optional import nanoseconds
+from joint_perception.ros.shutdown import shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if rclpy.ok():
             raise  # else the interrupt came while ROS was starting
     finally:
-        rclpy.try_shutdown()
+        shut_down()
     if scorer is not None:
         with undisturbed():
             table, scores = scorer.result()

@@ -12,6 +12,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from joint_perception.ros.memory import keep_memory
 from joint_perception.ros.node import PerceptionNode
+from joint_perception.ros.shutdown import shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if node is not None:
             node.destroy_node()
-        rclpy.try_shutdown()
+        shut_down()
     if node is not None and node.threads_left:
         # They are in the midst of the device's or DDS's code, and the interpreter would free what they use.
         sys.stdout.flush()
