@@ -116,14 +116,16 @@ class Engine:
             with stopwatch.stage("preprocess"):
                 pixels = self._pixels([frames[i] for i in indices])
             with stopwatch.stage("network"):
-                outputs = self.runtime(pixels)
+                channels = _channels([readings[i] for i in indices])
+                outputs, first = self.runtime.part(pixels, channels, normals="normals" in wanted)
                 if self.device.type == "cuda":  # pragma: no cover (needs CUDA)
                     torch.cuda.synchronize(self.device)  # else the time would count as post-processing
             with stopwatch.stage("postprocess"):
                 for rows in _groups(indices, lambda i: (frames[i].image.shape[:2], readings[i])):
                     height, width = frames[indices[rows[0]]].image.shape[:2]
                     own = _rows(outputs, rows)
-                    found = self._read(own, (height, width), readings[indices[rows[0]]], wanted)
+                    reading = readings[indices[rows[0]]].from_channel(first)
+                    found = self._read(own, (height, width), reading, wanted)
                     predictions.update(zip((indices[row] for row in rows), found, strict=True))
         return [predictions[i] for i in range(len(predictions))]
 
@@ -179,6 +181,15 @@ def _groups(items: Sequence[T], key: Callable[[T], Any]) -> list[list[int]]:
         else:
             found.append((value, [index]))
     return [indices for _, indices in found]
+
+
+def _channels(readings: Sequence[Reading]) -> range:
+    """Of the segmentation head, the channels that the readings span."""
+    domains = [reading.domain for reading in readings]
+    return range(
+        min(domain.first_channel for domain in domains),
+        max(domain.first_channel + domain.num_classes for domain in domains),
+    )
 
 
 def _rows(outputs: Outputs, rows: list[int]) -> Outputs:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ class Reading:
         low, high = self.limits
         if not 0 <= low < high:
             raise ValueError(f"depth range is {low} to {high} m; need 0 <= min < max")
+
+    def from_channel(self, first: int) -> Reading:
+        """The same reading of outputs whose first channel is that one of the segmentation head."""
+        if first == 0:
+            return self
+        return replace(self, domain=replace(self.domain, first_channel=self.domain.first_channel - first))
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -158,6 +158,10 @@ class JointNetwork(nn.Module):
         Args:
             image: (N, 3, H, W) RGB, `(x / 255 - mean) / std` with ImageNet's mean and std; any H and W.
         """
+        return self.heads(self.crp1(self.trunk(image)))
+
+    def trunk(self, image: Tensor) -> Tensor:
+        """All before the last context block: (N, 3, H, W) to (N, 256, H / 4, W / 4), rounded up."""
         x = self.layer2(self.layer1(image))
         l3 = self.layer3(x)  # 1/4
         l4 = self.layer4(l3)  # 1/8
@@ -172,8 +176,11 @@ class JointNetwork(nn.Module):
         x = _resize_like(self.conv_adapt3(x), l4)
         x = self.crp2(functional.relu6(self.conv4(l4) + x))
         x = _resize_like(self.conv_adapt2(x), l3)
-        x = self.crp1(functional.relu6(self.conv3(l3) + x))
+        merged: Tensor = functional.relu6(self.conv3(l3) + x)
+        return merged
 
+    def heads(self, x: Tensor) -> Outputs:
+        """What the last context block says, (N, 256, h, w), to the outputs."""
         segm = self.segm(functional.relu6(self.pre_segm(x)))
         depth = self.depth(functional.relu6(self.pre_depth(x)))
         if self.num_tasks == 2:  # noqa: PLR2004

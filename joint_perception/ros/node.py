@@ -172,6 +172,7 @@ class PerceptionNode(LifecycleNode):
                 _check_engine(engine, parameter, settings[parameter])
         height, width = engine.network_size or _WARM_UP_SIZE
         black = np.zeros((height, width, 3), np.uint8)
+        engine.predict([Frame(black)], wanted=())  # a runtime may compile less where less is wanted
         seen = engine.predict([Frame(black)])[0]
         camera = Pinhole(width, width, width / 2, height / 2, width, height)
         make_cloud(black, seen.labels, seen.depth, seen.confidence, camera)  # compiled at its first call

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np  # noqa: TC002 (one annotation is not worth a block)
 import torch
@@ -55,11 +56,15 @@ class FaultyEngine:
         if NOT_A_NUMBER not in faults:
             return self._engine.predict(frames, stopwatch, readings, *arguments)
         runtime = self._engine.runtime
-        self._engine.runtime = lambda pixels: Outputs(*map(_spoilt, runtime(pixels)))
+        self._engine.runtime = SimpleNamespace(part=lambda *a, **k: _spoilt_part(*runtime.part(*a, **k)))
         try:
             return self._engine.predict(frames, stopwatch, readings, *arguments)
         finally:
             self._engine.runtime = runtime
+
+
+def _spoilt_part(outputs: Outputs, first: int) -> tuple[Outputs, int]:
+    return Outputs(*map(_spoilt, outputs)), first
 
 
 def _spoilt(output: torch.Tensor | None) -> torch.Tensor | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from joint_perception.network import JointNetwork
 
 # Of what `PixelNetwork` makes of a network: counted up when that changes.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 _log = logging.getLogger(__name__)
 
 

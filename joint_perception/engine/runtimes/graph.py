@@ -49,10 +49,12 @@ class PixelNetwork(nn.Module):
         Returns:
             float32: (N, h, w, classes) logits, (N, h, w, 1) depth and, with three tasks, (N, h, w, 3) normals.
         """
-        # A channels-last image, since the pixels lie so.
-        image = (pixels.float() - self.mean).to(self.dtype).permute(0, 3, 1, 2)
-        outputs = self.network(image)
+        outputs = self.network(self.image(pixels))
         return tuple(head.permute(0, 2, 3, 1).float() for head in outputs if head is not None)
+
+    def image(self, pixels: Tensor) -> Tensor:
+        """Pixels as the first convolution wants them, (N, 3, H, W); channels last, since the pixels lie so."""
+        return (pixels.float() - self.mean).to(self.dtype).permute(0, 3, 1, 2)
 
 
 def folded(network: JointNetwork) -> JointNetwork:

@@ -49,6 +49,25 @@ class Runtime(ABC):
             float32 on the device; fastest where it lies channels last in memory.
         """
 
+    def part(
+        self,
+        pixels: torch.Tensor,
+        channels: range,  # noqa: ARG002 (for those that can do with less)
+        *,
+        normals: bool,  # noqa: ARG002
+    ) -> tuple[Outputs, int]:
+        """Run what is wanted of the network; a runtime that gains nothing by that runs all.
+
+        Args:
+            pixels: As of `__call__`.
+            channels: Of the segmentation head, those that are wanted.
+            normals: Whether the head for normals is.
+
+        Returns:
+            The outputs, and which channel of the segmentation head their first one is.
+        """
+        return self(pixels), 0
+
     def describe(self) -> str:
         """In words, for logs: `openvino fp32 on cpu`."""
         return f"{self.name} {self.precision} on {self.device}"
