@@ -52,7 +52,8 @@ def _decide(
     reading: Reading,
     confident: bool,  # noqa: FBT001 (a field of what is wanted)
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    from joint_perception.kernels import upsampling  # noqa: PLC0415 (needs Numba)
+    from joint_perception.kernels import confident as surely  # noqa: PLC0415 (needs Numba)
+    from joint_perception.kernels import upsampling  # noqa: PLC0415
 
     first, count = reading.domain.first_channel, reading.domain.num_classes
     rows, columns = _axes(size, logits.shape[:2])
@@ -62,15 +63,14 @@ def _decide(
     upsampling.greatest(logits, first, count, best)
     labels, depth = np.empty(size, np.uint8), np.empty(size, np.float32)
     confidence = np.empty(size if confident or reading.min_confidence > 0 else (0, 0), np.float32)
+    decide = surely.decide_confidently if confidence.size else upsampling.decide
     temperature, threshold = np.float32(1 / reading.temperature), np.float32(reading.min_confidence)
     scale, (low, high) = np.float32(reading.depth_scale), map(np.float32, reading.limits)
 
     def band(start: int, stop: int) -> None:
         part = slice(start, stop)
         own = (along[part] for along in rows)
-        upsampling.decide(
-            logits, first, count, best, *own, *columns, temperature, threshold, labels[part], confidence[part]
-        )
+        decide(logits, first, count, best, *own, *columns, temperature, threshold, labels[part], confidence[part])
         own = (along[part] for along in depth_rows)
         upsampling.metres(heads, *own, *depth_columns, scale, low, high, depth[part])
 

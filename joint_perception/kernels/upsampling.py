@@ -72,7 +72,8 @@ def _first_greatest(values, most):
 
 
 @compiled()
-def _mix(a, b, share, mixed):
+def mix(a, b, share, mixed):
+    """What lies between two rows, at the second one's share."""
     rest = np.float32(1) - share
     for c in range(mixed.shape[0]):
         mixed[c] = a[c] * rest + b[c] * share
@@ -181,12 +182,12 @@ def decide(
                 uniform = label >= 0 and label == best[top, east] == best[bottom, west] == best[bottom, east]
                 finite = min(label, best[top, east], best[bottom, west], best[bottom, east]) >= 0
                 if wanted or not uniform:
-                    _mix(logits[top, west, first:last], logits[bottom, west, first:last], v, left[:count])
-                    _mix(logits[top, east, first:last], logits[bottom, east, first:last], v, right[:count])
+                    mix(logits[top, west, first:last], logits[bottom, west, first:last], v, left[:count])
+                    mix(logits[top, east, first:last], logits[bottom, east, first:last], v, right[:count])
             if uniform and not wanted:
                 labels[y, x] = label
                 continue
-            _mix(left, right, x_share[x], mixed)
+            mix(left, right, x_share[x], mixed)
             if not finite:
                 # The network's sums overflowed: the label is arbitrary, and is trusted by nobody.
                 label, sure = _cautious(mixed[:count], inverse_temperature)
