@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`upsampling.decide` with confidence, a row of pixels at a time: pixels fill vectors that the few classes would not."""
+"""`upsampling.decide` with confidence, a row at a time: pixels fill vectors that the few classes would not."""
 
 from __future__ import annotations
 
