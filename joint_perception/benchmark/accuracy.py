@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from joint_perception.pipeline.readings import focal_correction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +74,14 @@ def against_truth(engine: Engine, views: Sequence[Picture]) -> dict[str, float]:
     from joint_perception.learning.metrics import DepthMetric, SegmentationMetric  # noqa: PLC0415
 
     try:
-        readings = [engine.reading(view.domain) for view in known]
+        plain = [engine.reading(view.domain) for view in known]
     except DomainError:
         return {}
+    # As the node does: the pictures are not of the training camera's focal length.
+    readings = [
+        replace(reading, depth_scale=focal_correction(engine, reading.domain, "auto", view.frame))
+        for reading, view in zip(plain, known, strict=True)
+    ]
     predictions = engine.predict([view.frame for view in known], readings=readings)
     segmentation, distance = SegmentationMetric(readings[0].domain.num_classes), DepthMetric()
     for view, prediction in zip(known, predictions, strict=True):

@@ -19,9 +19,12 @@ from joint_perception.benchmark.errors import BenchmarkError
 from joint_perception.benchmark.growth import Growth
 from joint_perception.benchmark.machine import machine
 from joint_perception.benchmark.rig import Rig
+from joint_perception.benchmark.roofline import ceilings, roofline, work
 from joint_perception.benchmark.stills import Stills, name_of, parse_size
 from joint_perception.benchmark.variants import PEER, Variant, node_variants
 from joint_perception.engine import EngineError
+from joint_perception.engine.devices import select_device
+from joint_perception.network import load_network, resolve_weights
 
 if TYPE_CHECKING:
     import argparse
@@ -87,6 +90,8 @@ class Measurement:
                 self._end_to_end()
             if "batch" in self._parts:
                 self._batch()
+            if "roofline" in self._parts:
+                self._roofline()
             if self._growth:
                 self._grow()
 
@@ -164,6 +169,15 @@ class Measurement:
                 self._turns("four cameras", measured, rounds=max(1, self._rounds // 2))
             finally:
                 self._keep(f"end_to_end_batch_{_BATCHES[-1]}", measured)
+
+    def _roofline(self) -> None:
+        self._say("the device's ceilings")
+        device = select_device(self._device)
+        measured = ceilings(device)
+        network = load_network(resolve_weights(self._weights).path)
+        self.results["roofline"] = {
+            name_of(size): roofline(work(network, size[::-1]), measured) for size in self._sizes
+        }
 
     def _grow(self) -> None:
         if not self._variants:

@@ -59,6 +59,8 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
         for batch, rows in batches.items():
             yield _engine(f"Engine alone at {size}, {batch.replace('_', ' ')} (ms a batch)", rows,
                           results.get("engine_accuracy", {}).get(size, {}))  # fmt: skip
+    for size, rows in results.get("roofline", {}).items():
+        yield _roofline(f"The least that the network can take at {size}", rows)
     if results.get("outpaced"):
         yield _outpaced(results["outpaced"])
     for what, points in results.get("growth", {}).items():
@@ -130,6 +132,12 @@ def _outpaced(rows: Mapping[str, Any]) -> Table:
         cells = (figure(row.get("period_ms")), figure(row.get("alone_ms")), figure(row.get("median_ms")))
         body.append((name, *cells, spread(row), between, waited))
     return Table("A camera faster than the engine: latency, and how many results a frame waited for", header, body)
+
+
+def _roofline(title: str, rows: Mapping[str, Any]) -> Table:
+    header = ("precision", "GMAC", "GMAC/s", "compute ms", "MB", "GB/s", "memory ms")
+    keys = ("gmac", "gmac_s", "compute_ms", "mb", "gb_s", "memory_ms")
+    return Table(title, header, [(name, *(figure(row[key], 2) for key in keys)) for name, row in rows.items()])
 
 
 def _growth(title: str, what: str, points: Mapping[str, Any]) -> Table:
