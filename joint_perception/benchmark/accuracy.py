@@ -86,7 +86,11 @@ def against_truth(engine: Engine, views: Sequence[Picture]) -> dict[str, float]:
     segmentation, distance = SegmentationMetric(readings[0].domain.num_classes), DepthMetric()
     for view, prediction in zip(known, predictions, strict=True):
         segmentation.update(torch.from_numpy(prediction.labels)[None], torch.from_numpy(view.labels)[None])
-        distance.update(torch.from_numpy(prediction.depth)[None], torch.from_numpy(view.depth)[None])
+        # What is beyond the domain's range is not measured, neither by its sensors nor by the node.
+        low, high = readings[0].limits
+        depth = np.asarray(view.depth)
+        truth = np.where((depth >= low) & (depth <= high), depth, np.nan)
+        distance.update(torch.from_numpy(prediction.depth)[None], torch.from_numpy(truth)[None])
     scores: dict[str, Any] = {}
     if (labels := segmentation.scores()) is not None:
         scores["miou"] = round(float(labels.miou), 5)

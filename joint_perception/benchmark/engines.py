@@ -94,7 +94,7 @@ class Engines:
         self._peer: Any = None
         self._series: dict[tuple[Size, int, str], _Series] = defaultdict(_Series)
         loaded = load_engine(weights, device=device)
-        self._plain = Engine(loaded.network, loaded.domain, device)
+        self._plain = Engine(loaded.network, loaded.domain, device, image_width=loaded.image_width)
         others = [f"{runtime}_{precision}" for runtime in RUNTIMES if runtime != "auto" for precision in PRECISIONS]
         for name in names or [PEER, PLAIN, *others]:
             try:

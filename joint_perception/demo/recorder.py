@@ -11,13 +11,13 @@ from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from joint_perception.demo import names
 from joint_perception.demo.bag import Bag
 from joint_perception.msg import ClassMap, PerceptionStats
+from joint_perception.offline.bags.message_types import quality
 from joint_perception.ros import qos
 from joint_perception.ros.optional import nanoseconds
 from joint_perception.ros.publisher import OTHERS, PREDICTED, TAKEN
@@ -87,7 +87,7 @@ class Recorder(Node):
         profile = qos.LATCHED if latched else QoSProfile(depth=50)
         name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
         connection = self._bag.writer.add_connection(
-            topic, name, typestore=self._typestore, offered_qos_profiles=[_qos_in_bag(latched=latched)]
+            topic, name, typestore=self._typestore, offered_qos_profiles=[quality(latched=latched)]
         )
         # Raw: the bytes go into the bag as they came.
         self.create_subscription(kind, topic, lambda data: self._received(connection, kind, data), profile, raw=True)
@@ -129,19 +129,3 @@ def message_types(share: Path) -> Typestore:
     for file in sorted((share / "msg").glob("*.msg")):
         store.register(get_types_from_msg(file.read_text(), f"joint_perception/msg/{file.stem}"))
     return store
-
-
-def _qos_in_bag(*, latched: bool) -> Qos:
-    # So that a replay latches what the node latches. Without deadline, lifespan and lease, as the node has none.
-    never = QosTime(0, 0)
-    return Qos(
-        history=QosHistory.KEEP_LAST,
-        depth=1 if latched else 5,
-        reliability=QosReliability.RELIABLE,
-        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
-        deadline=never,
-        lifespan=never,
-        liveliness=QosLiveliness.AUTOMATIC,
-        liveliness_lease_duration=never,
-        avoid_ros_namespace_conventions=False,
-    )

@@ -77,7 +77,7 @@ class Engine:
         self.domain = domain
         self.device = select_device(device)
         self.network_size = network_size
-        self._image_width = image_width
+        self.image_width = image_width
         self.temperatures = dict(temperatures or {})
         plain = PlainRuntime(network, self.device)
         self.network, self.runtime = plain.network, runtime or plain
@@ -142,7 +142,7 @@ class Engine:
         """Focal length in pixels of the camera whose metres the network speaks; None where it learnt from several."""
         if domain.image_width is None:
             return None
-        return domain.focal_length_at(self._image_width or domain.image_width)
+        return domain.focal_length_at(self.image_width or domain.image_width)
 
     def describe(self) -> str:
         """What runs the network and why, in one line."""

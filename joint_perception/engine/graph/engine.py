@@ -44,7 +44,7 @@ class GraphEngine(Engine):
         self.runtime, self.device = runtime, runtime.device
         self.domain = contract.domain_called(domain, runtime.channels)
         self.network_size = runtime.network_size
-        self._image_width = contract.image_width
+        self.image_width = contract.image_width
         self.temperatures = dict(contract.temperatures)
         self.choice = Choice(runtime.name, runtime.precision, f"it runs {runtime.source}: {runtime.description}")
 
