@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +46,29 @@ def test_openvino_does_without_its_cache(trouble, checkpoints, tmp_path, monkeyp
 
     np.testing.assert_allclose(got.depth, wanted.depth, rtol=1e-3, atol=1e-3)
     assert np.mean(got.labels != wanted.labels) < 0.01
+
+
+REPLACED = """
+import gc, signal, sys, torch
+from joint_perception.engine.runtimes import open_runtime
+from joint_perception.network import JointNetwork
+
+network = JointNetwork(6, 2).eval()
+first = open_runtime("openvino", network, torch.device("cpu"))
+second = open_runtime("openvino", network, torch.device("cpu"))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_a_signal_finds_its_stack_after_engines_were_replaced(tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    done = subprocess.run([sys.executable, "-c", REPLACED], capture_output=True, text=True, timeout=100, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

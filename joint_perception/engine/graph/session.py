@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from joint_perception.engine.graph.contract import MODEL_SUFFIXES, ContractError
+from joint_perception.engine.runtimes.openvino_core import openvino_core
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,7 +150,7 @@ class OpenVinoSession(Session):
         openvino = _package("openvino", path)
         if device.type != "cpu":
             raise ContractError(f"network {str(path)!r} cannot run on {device} in OpenVINO; use device cpu")
-        core = openvino.Core()
+        core = openvino_core()
         model = core.read_model(str(path))
         # Where our export puts it, and where OpenVINO puts the properties of an ONNX file.
         places = ([METADATA_KEY, "all"], ["framework", METADATA_KEY])

@@ -12,6 +12,7 @@ import torch
 from joint_perception.engine.errors import RuntimeUnavailableError
 from joint_perception.engine.runtimes.cache import cache_directory, cached_file, digest
 from joint_perception.engine.runtimes.graph import PixelNetwork
+from joint_perception.engine.runtimes.openvino_core import openvino_core
 from joint_perception.engine.runtimes.openvino_sections import Sections
 from joint_perception.engine.runtimes.recent import Recent
 from joint_perception.engine.runtimes.runtime import Runtime
@@ -44,7 +45,7 @@ class OpenVinoRuntime(Runtime):
 
     def __init__(self, network: JointNetwork, device: torch.device, precision: str = "fp32") -> None:
         self._ov = _openvino()
-        self._core = self._ov.Core()
+        self._core = openvino_core()
         _check(self._core, device, precision)
         super().__init__(device, precision, network.num_classes, network.num_tasks)
         self._settings = {
