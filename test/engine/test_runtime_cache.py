@@ -54,8 +54,11 @@ from joint_perception.engine.runtimes import open_runtime
 from joint_perception.network import JointNetwork
 
 network = JointNetwork(6, 2).eval()
+pixels = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
 first = open_runtime("openvino", network, torch.device("cpu"))
+first(pixels)
 second = open_runtime("openvino", network, torch.device("cpu"))
+second(pixels)
 del first
 gc.collect()
 del second
