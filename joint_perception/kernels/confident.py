@@ -38,7 +38,10 @@ def _spread(low, first, second, share, label, values, most, labels):
 
 @compiled(finite=True)
 def _powers(values, most, log2_e, powers):
-    """As `upsampling._share`: the polynomial into `values`, the power of two into `powers`."""
+    """exp(values - most) as 2^n 2^f: a polynomial of the fraction f into `values`, 2^n by its bits into `powers`.
+
+    The polynomial's relative error is below 3e-7, float32's own.
+    """
     for x in range(values.shape[0]):
         z = max((values[x] - most[x]) * log2_e, np.float32(-126))
         n = np.floor(z + np.float32(0.5))

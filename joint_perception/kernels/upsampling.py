@@ -40,10 +40,6 @@ def axis(size: int, source: int) -> Axis:
     return Axis(first, second, share)
 
 
-# Sums are taken over a multiple of this many classes, so that no vector is left half filled; the rest of them is
-# never: so small a logit that its exponential is nothing.
-_LANES = 16
-_NEVER = np.float32(-1e30)
 _SANE = np.float32(1e29)  # greater ones would overflow in a difference
 
 
@@ -77,28 +73,6 @@ def mix(a, b, share, mixed):
     rest = np.float32(1) - share
     for c in range(mixed.shape[0]):
         mixed[c] = a[c] * rest + b[c] * share
-
-
-@compiled(finite=True)
-def _share(values, most, log2_e, powers, factors):
-    """1 / sum exp(values - most): exp(z) as 2^n 2^f, a polynomial for the fraction f and the exponent's bits for n.
-
-    The polynomial's relative error is below 3e-7, float32's own.
-    """
-    for c in range(values.shape[0]):
-        z = max((values[c] - most) * log2_e, np.float32(-126))
-        n = np.floor(z + np.float32(0.5))
-        f = z - n
-        p = np.float32(1.3333558e-3) * f + np.float32(9.6181291e-3)
-        p = p * f + np.float32(5.5504109e-2)
-        p = p * f + np.float32(2.4022651e-1)
-        p = p * f + np.float32(6.9314718e-1)
-        values[c] = p * f + np.float32(1)
-        powers[c] = np.int32((n + np.float32(127)) * np.float32(8388608))
-    total = np.float32(0)
-    for c in range(values.shape[0]):
-        total += values[c] * factors[c]
-    return np.float32(1) / total
 
 
 @compiled()
@@ -150,7 +124,8 @@ def decide(
     """Label and confidence of every pixel.
 
     Between four logits whose greatest is the same channel, that channel is the greatest of every convex combination
-    of them: only the other cells are interpolated, unless the confidence is wanted.
+    of them: only the other cells are interpolated, unless the confidence is wanted. For that there is a faster way,
+    `confident.decide_confidently`, where all logits are finite.
 
     Args:
         logits: (h, w, channels) float32, C-contiguous.
@@ -165,11 +140,7 @@ def decide(
         confidence: (H, W) float32, written; (0, 0): not wanted.
     """
     wanted = confidence.shape[0] > 0
-    padded = (count + _LANES - 1) // _LANES * _LANES
-    left, right = np.full(padded, _NEVER, np.float32), np.full(padded, _NEVER, np.float32)
-    mixed, powers = np.empty(padded, np.float32), np.empty(padded, np.int32)
-    factors = powers.view(np.float32)
-    log2_e = np.float32(1.4426950408889634) * inverse_temperature
+    left, right, mixed = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
     last = first + count
     for y in range(labels.shape[0]):
         top, bottom, v = y_first[y], y_second[y], y_share[y]
@@ -182,19 +153,19 @@ def decide(
                 uniform = label >= 0 and label == best[top, east] == best[bottom, west] == best[bottom, east]
                 finite = min(label, best[top, east], best[bottom, west], best[bottom, east]) >= 0
                 if wanted or not uniform:
-                    mix(logits[top, west, first:last], logits[bottom, west, first:last], v, left[:count])
-                    mix(logits[top, east, first:last], logits[bottom, east, first:last], v, right[:count])
+                    mix(logits[top, west, first:last], logits[bottom, west, first:last], v, left)
+                    mix(logits[top, east, first:last], logits[bottom, east, first:last], v, right)
             if uniform and not wanted:
                 labels[y, x] = label
                 continue
             mix(left, right, x_share[x], mixed)
-            if not finite:
-                # The network's sums overflowed: the label is arbitrary, and is trusted by nobody.
-                label, sure = _cautious(mixed[:count], inverse_temperature)
+            if wanted or not finite:
+                # Beside a logit that is not finite: the network's sums overflowed, the label is arbitrary, and it is
+                # trusted by nobody.
+                first_greatest, sure = _cautious(mixed, inverse_temperature)
+                label = label if uniform else first_greatest
             else:
-                if not uniform:
-                    label = _first_greatest(mixed[:count], _greatest(mixed[:count]))
-                sure = _share(mixed, mixed[label], log2_e, powers, factors) if wanted else np.float32(1)
+                label, sure = _first_greatest(mixed, _greatest(mixed)), np.float32(1)
             labels[y, x] = label
             if wanted:
                 confidence[y, x] = sure

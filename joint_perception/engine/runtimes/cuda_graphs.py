@@ -7,10 +7,11 @@ Not run by this project yet: there was no machine with a GPU. Where a recording 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+
+from joint_perception.engine.runtimes.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,26 +35,20 @@ class CudaGraphs:
 
     def __init__(self, module: Callable[[torch.Tensor], Heads]) -> None:
         self._module = module
-        self._recorded: OrderedDict[Any, tuple[torch.cuda.CUDAGraph, torch.Tensor, Heads]] = OrderedDict()
+        self._recorded: Recent[tuple[torch.cuda.CUDAGraph, torch.Tensor, Heads]] = Recent(_KEPT)
         self.refusal = ""
 
     def __call__(self, x: torch.Tensor) -> Heads:
         """Run the module; what it returns holds until the next call."""
         if self.refusal:
             return self._module(x)
-        key = tuple(x.shape), x.dtype
-        if key not in self._recorded:
-            try:
-                self._recorded[key] = self._record(x)
-            except Exception as error:  # noqa: BLE001 (drivers and libraries refuse in many ways)
-                self.refusal = str(error).partition("\n")[0]
-                self._recorded.clear()
-                _log.warning("no CUDA graphs here, the network runs without: %s", self.refusal)
-                return self._module(x)
-            while len(self._recorded) > _KEPT:
-                self._recorded.popitem(last=False)
-        self._recorded.move_to_end(key)
-        graph, static, heads = self._recorded[key]
+        try:
+            graph, static, heads = self._recorded.get((tuple(x.shape), x.dtype), lambda: self._record(x))
+        except Exception as error:  # noqa: BLE001 (drivers and libraries refuse in many ways)
+            self.refusal = str(error).partition("\n")[0]
+            self._recorded = Recent(_KEPT)
+            _log.warning("no CUDA graphs here, the network runs without: %s", self.refusal)
+            return self._module(x)
         static.copy_(x, non_blocking=True)
         graph.replay()
         return heads

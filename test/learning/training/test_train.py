@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import signal
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -174,9 +174,8 @@ def test_two_processes_are_one(tmp_path, write_blocks, configure, start_verb, lo
         network={"classes": 6, "tasks": 3, "freeze_batch_norm": True},
         optimiser={"kind": "sgd", "learning_rate": 1e-3, "clip": 1.0},
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    # Below those that the system gives away: one that it gave us and took back may go to another test's connection.
+    port = random.SystemRandom().randrange(20_000, 32_000)
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     both = [
         start_verb(
