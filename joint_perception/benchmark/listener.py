@@ -91,11 +91,11 @@ class Listener:
         came = self._came[target, stamp]
         came[name] = message
         if len(came) == self._expected[target]:
-            say({"target": target, "stamp": stamp, "arrived": arrived})
-            if self._keep:
+            if self._keep:  # before it is told: who hears of it reads the file
                 images = {name.strip("/"): _pixels(m) for name, m in came.items() if isinstance(m, Image)}
                 np.savez(self._keep, allow_pickle=False, **images)
                 self._keep = ""
+            say({"target": target, "stamp": stamp, "arrived": arrived})
             del self._came[target, stamp]
         while len(self._came) > _KEPT_STAMPS:
             self._came.pop(next(iter(self._came)))
