@@ -9,18 +9,33 @@ from pathlib import Path
 
 import pytest
 from formula_checkpoint import write_formula_checkpoint
+from own_domain import NAMES, TESTS, use_domain_of
 
 # Rooms whose dependencies are not installed: a robot need not train, and files need no ROS.
+ROS = ("rclpy", "ament_index_python")
 NEEDS = {
-    ("rclpy", "ament_index_python"): ("ros", "contract", "demo", "launch", "faults"),
+    ROS: ("ros", "contract", "demo", "launch", "faults"),
     ("torchvision", "sklearn", "h5py"): ("learning",),
     ("rosbags",): ("offline/bags",),
 }
+if all(map(find_spec, ROS)):
+    from ament_index_python.packages import get_package_share_path
+
+    from joint_perception.ros.dds import use_profile
+
 collect_ignore = [room for packages, rooms in NEEDS.items() if not all(map(find_spec, packages)) for room in rooms]
 
 
 def pytest_addoption(parser):
     parser.addoption("--faults-long", action="store_true", help="test/faults in full: 100,000 fuzz cases and more")
+
+
+def pytest_runtest_setup(item):
+    room = item.path.relative_to(TESTS).parts[0]
+    if room in NAMES:
+        use_domain_of(room)
+    if room in NEEDS[ROS]:
+        use_profile(get_package_share_path("joint_perception"))
 
 
 def pytest_configure(config):

@@ -113,11 +113,6 @@ class Scene:
 
 
 @pytest.fixture(scope="session")
-def own_domain():
-    ros_graph.use_own_domain()
-
-
-@pytest.fixture(scope="session")
 def far_sighted(tmp_path_factory):
     """KITTI weights by a formula, whose depths lie on both sides of 65.535 m and of the domain's 80 m."""
     state = formula_state_dict(6, 2)
@@ -129,7 +124,7 @@ def far_sighted(tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def stations(own_domain, far_sighted, tmp_path_factory):
+def stations(far_sighted, tmp_path_factory):
     """Both nodes, started at once; ended when the last consumer is done."""
     common = {
         "weights": str(far_sighted),

@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 64, 96
 
 
 @pytest.fixture
-def executor(own_domain):
+def executor():
     context = rclpy.Context()
     context.init()
     executor = SingleThreadedExecutor(context=context)

@@ -46,7 +46,6 @@ TRUE_TOPICS = {
 
 
 def command(*arguments: object) -> list[str]:
-    ros_graph.use_own_domain()
     return [sys.executable, "-m", "joint_perception.cli", "demo", *map(str, arguments)]
 
 

@@ -52,7 +52,6 @@ class Stage:
 
 @pytest.fixture
 def stage():
-    ros_graph.use_own_domain()
     stage = Stage()
     yield stage
     stage.graph.close()

@@ -10,14 +10,8 @@ from collections import Counter
 
 import faulty_node
 import pytest
-import ros_graph
 from diagnostic_msgs.msg import DiagnosticArray
 from fault_bench import Bench
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_domain():
-    ros_graph.use_own_domain()
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +23,7 @@ def weights(tmp_path_factory, checkpoints):
 
 
 @pytest.fixture(scope="package")
-def running(own_domain, weights, tmp_path_factory):
+def running(weights, tmp_path_factory):
     """The node and its graph, for all tests of this folder."""
     folder = tmp_path_factory.mktemp("faults")
     with pytest.MonkeyPatch.context() as patch:

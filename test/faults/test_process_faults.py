@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import faulty_node
@@ -11,15 +10,16 @@ import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from fault_bench import Bench
+from own_domain import domain_of
 from rosgraph_msgs.msg import Clock
 
 pytestmark = pytest.mark.timeout(400)  # each starts nodes, one after the other
 
 
 @pytest.fixture
-def start(own_domain, tmp_path, checkpoints, monkeypatch):
+def start(tmp_path, checkpoints, monkeypatch):
     """Start a node in a ROS domain of its own; killed when the test ends."""
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + (os.getpid() + 50) % 101))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_of("killed nodes")))
     benches = []
 
     def make(**parameters):

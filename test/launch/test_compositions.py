@@ -65,7 +65,6 @@ def consumers(tmp_path_factory):
 @pytest.fixture
 def compose(consumers, checkpoints, tmp_path):
     """Start a composition, by default of KITTI weights made by a formula; ended when the test is."""
-    ros_graph.use_own_domain()
     started = []
 
     def start(name, *arguments, prefix=consumers, environment=(), **options):

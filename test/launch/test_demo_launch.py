@@ -11,7 +11,6 @@ import subprocess
 from importlib.util import find_spec
 
 import pytest
-import ros_graph
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -25,7 +24,6 @@ pytestmark = [
 @pytest.fixture
 def launch(tmp_path):
     """Run `ros2 launch` of our file to its end; its exit status and what it said."""
-    ros_graph.use_own_domain()
 
     def run(*arguments):
         log = tmp_path / "launch.log"

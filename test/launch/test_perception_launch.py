@@ -25,7 +25,6 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def launch(tmp_path):
     """Start `ros2 launch` of our file; interrupted when the test ends."""
-    ros_graph.use_own_domain()
     processes = []
 
     def start(*arguments):

@@ -29,7 +29,6 @@ IMAGES = {
 
 @pytest.fixture
 def launched(checkpoints, tmp_path):
-    ros_graph.use_own_domain()
     arguments = ["config:=three_cameras", f"weights:={checkpoints(46)}", "device:=cpu"]
     launch = Launch("perception", arguments, tmp_path, os.environ)
     yield launch

@@ -10,20 +10,15 @@ import ros_graph
 from joint_perception.ros.parameters import Parameters
 
 
-@pytest.fixture(scope="session", autouse=True)
-def own_domain():
-    ros_graph.use_own_domain()
-
-
 @pytest.fixture
-def graph(own_domain):
+def graph():
     graph = ros_graph.Graph()
     yield graph
     graph.close()
 
 
 @pytest.fixture
-def start_node(own_domain, tmp_path, checkpoints):
+def start_node(tmp_path, checkpoints):
     """Start the node with the formula's KITTI weights and the tester's topics; ended when the test ends."""
     processes = []
 
@@ -46,7 +41,7 @@ def start_node(own_domain, tmp_path, checkpoints):
 
 
 @pytest.fixture
-def declare(own_domain):
+def declare():
     """Declare the table on a node that was given these parameters on its command line."""
     contexts = []
 

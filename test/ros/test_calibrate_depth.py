@@ -199,7 +199,7 @@ def test_live_topics(calibrate, truths, graph):
     assert (status, found["depth.scale"]) == (0, pytest.approx(SCALE, rel=0.01))
 
 
-def test_silent_topics_are_told(calibrate, own_domain):
+def test_silent_topics_are_told(calibrate):
     status, _, said = calibrate("--camera-height", "1.2", "--timeout", "0.3", image="/nowhere/image")
 
     assert status == 1

@@ -30,14 +30,12 @@ class Interrupted(Node):
         raise RuntimeError("a fault of its own")
 
 
-@pytest.mark.usefixtures("own_domain")
 def test_an_interrupt_in_a_callback_ends_the_node_well(monkeypatch):
     monkeypatch.setattr(main_module, "PerceptionNode", Interrupted)
 
     assert main_module.main(["node"]) == 0
 
 
-@pytest.mark.usefixtures("own_domain")
 def test_a_fault_without_an_interrupt_is_not_swallowed(monkeypatch):
     monkeypatch.setattr(main_module, "PerceptionNode", Interrupted)
     monkeypatch.setattr(Interrupted, "interrupted", False)

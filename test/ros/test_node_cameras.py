@@ -38,7 +38,7 @@ REAR = pinhole_from_camera_info(camera_info(130, 50), 130, 50)
 
 
 @pytest.fixture(scope="module")
-def node(own_domain, tmp_path_factory):
+def node(tmp_path_factory):
     """The demo weights: three tasks, 46 classes."""
     parameters = {
         "weights": "demo",

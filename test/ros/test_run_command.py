@@ -104,7 +104,7 @@ def run(tmp_path):
             log.close()
 
 
-def test_options_win_over_the_configuration_and_what_is_theirs_goes_to_ros(own_domain, run):
+def test_options_win_over_the_configuration_and_what_is_theirs_goes_to_ros(run):
     weights = "12.5 \N{GRINNING FACE}\"'\\: é"  # looks like a number, then like everything YAML trips over
 
     run(

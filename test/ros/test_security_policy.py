@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import rclpy
+from own_domain import domain_of
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -45,9 +46,10 @@ def resolved(name, namespace, node):
 @pytest.fixture(scope="module")
 def opened(checkpoints):
     """Full names that an active node has opened, by side."""
-    # One context for all: another one would hear of nodes of this name that are no more.
+    # The graph is asked by the node's name: no other node of that name may be heard. One context for all three, since
+    # another one would hear of the nodes before that are no more.
     context = rclpy.Context()
-    rclpy.init(context=context)
+    rclpy.init(context=context, domain_id=domain_of("security policy"))
 
     def start(**parameters):
         given = {"weights": str(checkpoints(6)), "device": "cpu", "runtime": "torch", "autostart": False, **parameters}

@@ -31,7 +31,7 @@ print("ended")
 """
 
 
-def test_the_signal_thread_ends_before_the_executors_it_wakes(own_domain):
+def test_the_signal_thread_ends_before_the_executors_it_wakes():
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr

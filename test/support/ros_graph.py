@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import rclpy
-from ament_index_python.packages import get_package_prefix, get_package_share_path
+from ament_index_python.packages import get_package_prefix
 from builtin_interfaces.msg import Time
 from joint_perception.msg import ClassMap, PerceptionStats
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -26,7 +25,6 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from joint_perception.ros.dds import use_profile
 from joint_perception.ros.messages import to_bytes
 
 NODE = "/joint_perception"
@@ -45,13 +43,6 @@ OUTPUTS = {
 }
 START_S = 120.0  # torch and the network, on a computer that has much else to do
 WAIT_S = 30.0
-
-
-def use_own_domain() -> None:
-    """A ROS domain of this process's own, so that nobody else's nodes are heard; 1..101 are safe on Linux."""
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    use_profile(get_package_share_path("joint_perception"))
 
 
 class NodeProcess:
