@@ -2,6 +2,7 @@
 """Frame in, prediction out, on a device."""
 
 from joint_perception.engine.backoff import Backoff, DeviceLostError, OutOfMemoryError
+from joint_perception.engine.device.cloud import Selection, Tables
 from joint_perception.engine.devices import select_device
 from joint_perception.engine.engine import Engine, load_engine
 from joint_perception.engine.errors import EngineError, RuntimeUnavailableError
@@ -19,7 +20,9 @@ __all__ = [
     "Prediction",
     "Reading",
     "RuntimeUnavailableError",
+    "Selection",
     "Stopwatch",
+    "Tables",
     "load_engine",
     "select_device",
 ]

@@ -38,7 +38,7 @@ def to_predictions(
     decided = [_decide(logits[i], heads[i], size, reading, "confidence" in wanted) for i in range(len(logits))]
     normals: list[npt.NDArray[np.float32] | None] = [None] * len(logits)
     if outputs.normal is not None and "normals" in wanted:
-        normals = list(postprocess.unit_normals(outputs.normal, size))
+        normals = list(postprocess.numpy_of(postprocess.unit_normals(outputs.normal, size)))
     return [
         Prediction(labels, depth, confidence, vectors)
         for (labels, depth, confidence), vectors in zip(decided, normals, strict=True)

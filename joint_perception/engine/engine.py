@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -10,22 +11,24 @@ import torch
 from joint_perception.domains import Domain, DomainError, get_domain
 from joint_perception.domains.catalogue import DOMAINS
 from joint_perception.engine.compiled_postprocess import to_predictions
+from joint_perception.engine.device.whole_frames import WholeFrames
 from joint_perception.engine.devices import select_device
 from joint_perception.engine.errors import EngineError
-from joint_perception.engine.frame import EVERYTHING
+from joint_perception.engine.frame import EVERYTHING, Frame
 from joint_perception.engine.graph.contract import is_graph
 from joint_perception.engine.preprocess import to_pixels
 from joint_perception.engine.reading import Reading
 from joint_perception.engine.runtimes.selection import Choice, choose_runtime
+from joint_perception.engine.runtimes.self_check import check_pixels, disagreement
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.engine.stopwatch import Stopwatch
 from joint_perception.network import Outputs, load_network, resolve_weights
 from joint_perception.network.temperatures import read_temperatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
-    from joint_perception.engine.frame import Frame, Prediction
+    from joint_perception.engine.frame import Prediction
     from joint_perception.engine.runtimes.runtime import Runtime
     from joint_perception.network import JointNetwork
 
@@ -33,6 +36,7 @@ T = TypeVar("T")
 
 # The authors' networks see 1/32 of the image at their coarsest; below that nothing is left to see.
 MIN_SIZE = 32
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -48,6 +52,8 @@ class Engine:
         temperatures: What the weights' confidence was calibrated to, by domain (see `network.temperatures`).
         runtime: What runs the network, on that device; None: plain torch, which all others are measured against.
         choice: Why that runtime; None: it was given.
+        whole_frames: Whether a frame goes its whole way on the device at once (see `WholeFrames`), or stage by stage,
+            which gives the same; None: on a GPU, where both agree.
 
     Raises:
         EngineError: The device does not exist, the size is too small, or the domain does not fit the head.
@@ -63,6 +69,8 @@ class Engine:
         temperatures: Mapping[str, float] | None = None,
         runtime: Runtime | None = None,
         choice: Choice | None = None,
+        *,
+        whole_frames: bool | None = None,
     ) -> None:
         if network_size is not None and min(network_size) < MIN_SIZE:
             raise EngineError(
@@ -82,6 +90,11 @@ class Engine:
         plain = PlainRuntime(network, self.device)
         self.network, self.runtime = plain.network, runtime or plain
         self.choice = choice or Choice(self.runtime.name, self.runtime.precision, "given")
+        self._whole_frames: WholeFrames | None = None
+        if whole_frames or (whole_frames is None and self.device.type == "cuda"):
+            self._whole_frames = WholeFrames(self.runtime, network_size)
+        if whole_frames is None:
+            self._check_whole_frames()
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -98,7 +111,8 @@ class Engine:
     ) -> list[Prediction]:
         """Run the network on a batch of frames.
 
-        Frames that reach the network at one size go through it together; other sizes form batches of their own.
+        Frames that reach the network at one size go through it together, on a GPU those of one size and one domain;
+        others form batches of their own.
 
         Args:
             frames: Any number, any sizes.
@@ -111,22 +125,51 @@ class Engine:
         """
         stopwatch = stopwatch or Stopwatch()
         readings = readings if readings is not None else [self.reading()] * len(frames)
+        whole = self._whole_frames
+        run = whole or self._by_stages
+
+        def together(index: int) -> Hashable:
+            size = self._seen_size(frames[index])
+            return size if whole is None else (size, frames[index].image.shape, readings[index].domain)
+
         predictions: dict[int, Prediction] = {}
-        for indices in _groups(frames, self._seen_size):
-            with stopwatch.stage("preprocess"):
-                pixels = self._pixels([frames[i] for i in indices])
-            with stopwatch.stage("network"):
-                channels = _channels([readings[i] for i in indices])
-                outputs, first = self.runtime.part(pixels, channels, normals="normals" in wanted)
-                if self.device.type == "cuda":  # pragma: no cover (needs CUDA)
-                    torch.cuda.synchronize(self.device)  # else the time would count as post-processing
-            with stopwatch.stage("postprocess"):
-                for rows in _groups(indices, lambda i: (frames[i].image.shape[:2], readings[i])):
-                    height, width = frames[indices[rows[0]]].image.shape[:2]
-                    own = _rows(outputs, rows)
-                    reading = readings[indices[rows[0]]].from_channel(first)
-                    found = self._read(own, (height, width), reading, wanted)
-                    predictions.update(zip((indices[row] for row in rows), found, strict=True))
+        for group in _groups(range(len(frames)), together):
+            found = run([frames[i] for i in group], [readings[i] for i in group], wanted, stopwatch)
+            predictions.update(zip(group, found, strict=True))
+        return [predictions[i] for i in range(len(predictions))]
+
+    @torch.inference_mode()
+    def _check_whole_frames(self) -> None:
+        """Give them up where they do not say what the stages say."""
+        if self._whole_frames is None:
+            return
+        frame = Frame(check_pixels(torch.device("cpu"))[0].numpy())
+        batch = [frame], [self.reading()], EVERYTHING, Stopwatch()
+        try:
+            refusal = disagreement(self._whole_frames(*batch)[0], self._by_stages(*batch)[0])
+        except Exception as error:  # noqa: BLE001 (drivers and libraries refuse in many ways; the stages serve)
+            refusal = str(error).partition("\n")[0]
+        if refusal:
+            _log.warning("frames go stage by stage on %s: at once it fails: %s", self.device, refusal)
+            self._whole_frames = None
+
+    def _by_stages(
+        self, frames: Sequence[Frame], readings: Sequence[Reading], wanted: Collection[str], stopwatch: Stopwatch
+    ) -> list[Prediction]:
+        """A batch that reaches the network at one size."""
+        predictions: dict[int, Prediction] = {}
+        with stopwatch.stage("preprocess"):
+            pixels = self._pixels(frames)
+        with stopwatch.stage("network"):
+            outputs, first = self.runtime.part(pixels, _channels(readings), normals="normals" in wanted)
+            if self.device.type == "cuda":  # pragma: no cover (needs CUDA)
+                torch.cuda.synchronize(self.device)  # else the time would count as post-processing
+        with stopwatch.stage("postprocess"):
+            for rows in _groups(range(len(frames)), lambda i: (frames[i].image.shape[:2], readings[i])):
+                height, width = frames[rows[0]].image.shape[:2]
+                reading = readings[rows[0]].from_channel(first)
+                found = self._read(_rows(outputs, rows), (height, width), reading, wanted)
+                predictions.update(zip(rows, found, strict=True))
         return [predictions[i] for i in range(len(predictions))]
 
     def reading(self, domain: str | None = None) -> Reading:

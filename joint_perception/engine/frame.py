@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from joint_perception.engine.device.resident import Resident
     from joint_perception.geometry import Pinhole
 
 _CHANNELS = 3
@@ -56,9 +57,11 @@ class Prediction:
         confidence: (H, W) float32 0..1: softmax probability of the label; None where it was not wanted.
         normals: (H, W, 3) float32 unit vectors in the optical frame; None where they were not wanted or the
             network has no head for them.
+        resident: The same on a GPU, for what is made of it there; None where nothing is.
     """
 
     labels: npt.NDArray[np.uint8]
     depth: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32] | None
     normals: npt.NDArray[np.float32] | None = None
+    resident: Resident | None = field(default=None, repr=False, compare=False)

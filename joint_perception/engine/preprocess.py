@@ -36,7 +36,19 @@ def to_pixels(
     stacked = np.ascontiguousarray(images[0])[None] if len(images) == 1 else np.stack(images)
     if not stacked.flags.writeable:
         stacked = stacked.copy()  # torch warns of memory it must not write to
-    pixels = torch.from_numpy(stacked).to(device)
+    return resized(torch.from_numpy(stacked).to(device), size)
+
+
+def resized(pixels: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+    """Images as the network is to see them.
+
+    Args:
+        pixels: (N, H, W, 3) uint8, contiguous.
+        size: See `to_pixels`.
+
+    Returns:
+        See `to_pixels`.
+    """
     if size is None or size == tuple(pixels.shape[1:3]):
         return pixels
     x = functional.interpolate(

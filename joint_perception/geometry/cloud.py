@@ -191,7 +191,7 @@ def _packed(
         rays_x,
         rays_y,
         options.stride,
-        _table(excluded),
+        label_table(excluded),
         options.min_range > 0 or options.max_range < math.inf,
         np.float32(options.min_range),
         np.float32(options.max_range),
@@ -218,7 +218,7 @@ def _plain(
         depth, confidence = depth[every, every], None if confidence is None else confidence[every, every]
         rays_x, rays_y = rays_x[every], rays_y[every]
     if excluded:
-        depth = np.where(_table(excluded)[labels], np.float32(np.nan), depth)
+        depth = np.where(label_table(excluded)[labels], np.float32(np.nan), depth)
     if options.min_range > 0 or options.max_range < math.inf:
         distance = depth * np.sqrt(1 + rays_x[None, :] ** 2 + rays_y[:, None] ** 2)
         inside = (distance >= options.min_range) & (distance <= options.max_range)  # False where NaN
@@ -237,7 +237,7 @@ def _plain(
     return cloud
 
 
-def _table(excluded: Collection[int]) -> npt.NDArray[np.bool_]:
+def label_table(excluded: Collection[int]) -> npt.NDArray[np.bool_]:
     """(256,) bool: which labels get no point."""
     dropped = np.zeros(256, bool)
     dropped[list(excluded)] = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from joint_perception.engine import Selection, Tables
 from joint_perception.geometry import (
     Cloud,
     CloudOptions,
@@ -18,9 +19,10 @@ from joint_perception.geometry import (
     make_cloud,
     make_obstacles,
 )
-from joint_perception.geometry.cloud import Crop
+from joint_perception.geometry.cloud import Crop, label_table
 
 _FIELD_BYTES = 4
+_NO_COLORS = np.zeros((256, 3), np.uint8)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -70,9 +72,7 @@ class CloudMaker:
             meaning: Of its labels.
         """
         settings = self._settings
-        colors = frame.image
-        if settings["points.color"] == "class":
-            colors = meaning.published.colorize(meaning.of(prediction.labels))
+        palette = meaning.palette if settings["points.color"] == "class" else None
         options = CloudOptions(
             stride=settings["points.stride"],
             crop=self._crop(),
@@ -80,7 +80,8 @@ class CloudMaker:
             max_range=settings["points.max_range"] or math.inf,
             edge_filter=settings["points.edge_filter"],
         )
-        cloud = _cloud(colors, frame, prediction, meaning.class_ids(settings["points.excluded_classes"]), options)
+        excluded = meaning.class_ids(settings["points.excluded_classes"])
+        cloud = _cloud(frame, prediction, excluded, options, palette)
         meaning.relabel(cloud)
         return cloud
 
@@ -99,7 +100,7 @@ class CloudMaker:
         floor = meaning.class_ids(settings["obstacles.floor_classes"])
         excluded = meaning.class_ids(settings["obstacles.excluded_classes"])
         options = CloudOptions(edge_filter=settings["points.edge_filter"])
-        cloud = _cloud(frame.image, frame, prediction, excluded, options)
+        cloud = _cloud(frame, prediction, excluded, options)
         found = make_obstacles(
             cloud,
             floor,
@@ -128,13 +129,33 @@ class CloudMaker:
 
 
 def _cloud(
-    colors: npt.NDArray[np.uint8],
     frame: Frame,
     prediction: Prediction,
     excluded: Collection[int],
     options: CloudOptions,
+    palette: npt.NDArray[np.uint8] | None = None,
 ) -> Cloud:
+    """A cloud with the network's labels, made where the prediction is; coloured by label where there is a palette."""
     camera: Pinhole | None = frame.camera
     if camera is None:  # FrameMaker never hands out a frame without one
         raise ValueError("a cloud needs the camera of its image")
+    if prediction.resident is not None:
+        tables = Tables(*camera.rays(), label_table(excluded), _NO_COLORS if palette is None else palette)
+        data = prediction.resident.cloud(_selection(options, camera, by_class=palette is not None), tables)
+        if data is not None:
+            return Cloud(data)
+    colors = frame.image if palette is None else np.take(palette, prediction.labels, axis=0)
     return make_cloud(colors, prediction.labels, prediction.depth, prediction.confidence, camera, excluded, options)
+
+
+def _selection(options: CloudOptions, camera: Pinhole, *, by_class: bool) -> Selection:
+    rows, columns = options.crop.window(camera.height, camera.width)
+    limited = options.min_range > 0 or options.max_range < math.inf
+    return Selection(
+        (rows.start, rows.stop),
+        (columns.start, columns.stop),
+        options.stride,
+        options.edge_filter,
+        (options.min_range, options.max_range) if limited else None,
+        by_class,
+    )

@@ -6,12 +6,13 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from joint_perception.pipeline.groupings import load_grouping
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    import numpy as np
     import numpy.typing as npt
 
     from joint_perception.domains import Domain
@@ -42,6 +43,11 @@ class LabelMeaning:
     def of(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The published ids of the network's: (H, W) uint8; 255 where void or in no group."""
         return labels if self._table is None else self._table[labels]
+
+    @functools.cached_property
+    def palette(self) -> npt.NDArray[np.uint8]:
+        """Colour of the network's ids as they are published: (256, 3) uint8 RGB."""
+        return self.published.colorize(self.of(np.arange(256, dtype=np.uint8)))
 
     def relabel(self, points: PointSet) -> None:
         """Give points, which have the network's ids, the published ones."""

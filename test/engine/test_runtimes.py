@@ -14,7 +14,6 @@ from formula_checkpoint import formula_image
 from joint_perception.engine import Engine, EngineError, Frame, RuntimeUnavailableError, load_engine
 from joint_perception.engine.postprocess import resize
 from joint_perception.engine.runtimes import PRECISIONS, RUNTIMES, choose_runtime, open_runtime, selection
-from joint_perception.engine.runtimes.cuda_graphs import CudaGraphs
 from joint_perception.engine.runtimes.self_check import agreement
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.network import load_network
@@ -186,18 +185,6 @@ def test_names_that_are_none_are_refused_with_those_that_are(checkpoints):
 def test_half_precision_on_a_cpu_is_refused_with_the_remedy(checkpoints):
     with pytest.raises(RuntimeUnavailableError, match=r"fp16 on CUDA devices only.*use bf16 or fp32"):
         load_engine(str(checkpoints(6, 2)), None, "cpu", precision="fp16")
-
-
-def test_where_nothing_can_be_recorded_the_module_runs_as_it_is(caplog):
-    graphs = CudaGraphs(lambda x: (x + 1,))  # on the CPU
-
-    for _ in range(2):
-        assert torch.equal(graphs(torch.zeros(3))[0], torch.ones(3))
-
-    assert graphs.refusal
-    assert [record.message for record in caplog.records] == [
-        f"no CUDA graphs here, the network runs without: {graphs.refusal}"
-    ]
 
 
 def test_the_command_line_offers_what_there_is():

@@ -12,9 +12,9 @@ from formula_checkpoint import formula_image
 from torch import nn
 
 from joint_perception.engine import Frame, RuntimeUnavailableError, load_engine
+from joint_perception.engine.recent import Recent
 from joint_perception.engine.runtimes import open_runtime, openvino_runtime, openvino_sections
 from joint_perception.engine.runtimes.graph import PixelNetwork
-from joint_perception.engine.runtimes.recent import Recent
 from joint_perception.engine.runtimes.sections import Block, Heads, Trunk, block_plainly, narrow
 from joint_perception.engine.runtimes.torch_runtime import PlainRuntime
 from joint_perception.network import load_network, resolve_weights

@@ -42,6 +42,7 @@ class GraphEngine(Engine):
         # Not the parent's: that one is for a network of torch.
         self._contract = contract
         self.runtime, self.device = runtime, runtime.device
+        self._whole_frames = None
         self.domain = contract.domain_called(domain, runtime.channels)
         self.network_size = runtime.network_size
         self.image_width = contract.image_width

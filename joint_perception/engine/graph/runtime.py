@@ -14,7 +14,7 @@ from joint_perception.domains.domain import VOID_ID
 from joint_perception.engine.compiled_postprocess import to_predictions
 from joint_perception.engine.frame import EVERYTHING
 from joint_perception.engine.graph.contract import ContractError
-from joint_perception.engine.postprocess import assemble, resize
+from joint_perception.engine.postprocess import Terms, conclude, on_host, resize
 from joint_perception.engine.runtimes.runtime import Runtime
 from joint_perception.network import Outputs
 
@@ -131,7 +131,9 @@ class GraphRuntime(Runtime):
         labels = torch.where(known, labels, VOID_ID).to(torch.uint8)
         certain = torch.ones_like(labels, dtype=torch.float32)
         confidence = resize(outputs.segm[:, 1:], size)[:, 0] if outputs.segm.shape[1] > 1 else certain
-        return assemble(labels, confidence, outputs.depth, outputs.normal, size, reading, wanted)
+        normal = outputs.normal if "normals" in wanted else None
+        terms = Terms.of([reading] * len(labels)).to(labels.device)
+        return on_host(conclude(labels, confidence, outputs.depth, normal, size, terms), wanted)
 
     def _to_input(self, pixels: torch.Tensor) -> npt.NDArray[Any]:
         given = self._contract.input

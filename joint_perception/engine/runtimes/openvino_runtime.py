@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from joint_perception.engine.errors import RuntimeUnavailableError
+from joint_perception.engine.recent import Recent
 from joint_perception.engine.runtimes.cache import cache_directory, cached_file, digest
 from joint_perception.engine.runtimes.graph import PixelNetwork
 from joint_perception.engine.runtimes.openvino_core import openvino_core
 from joint_perception.engine.runtimes.openvino_sections import Sections
-from joint_perception.engine.runtimes.recent import Recent
 from joint_perception.engine.runtimes.runtime import Runtime
 from joint_perception.engine.runtimes.sections import Trunk
 from joint_perception.engine.runtimes.torch_runtime import as_outputs, one_thread

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from joint_perception.engine.runtimes.recent import Recent
+from joint_perception.engine.recent import Recent
 from joint_perception.engine.runtimes.sections import HEADS, Block, Heads
 from joint_perception.engine.runtimes.torch_runtime import one_thread
 from joint_perception.network.model import WIDTH

@@ -28,9 +28,11 @@ class Runtime(ABC):
 
     Attributes:
         name: As of the parameter `runtime`.
+        recordable: Whether `unrecorded` can be part of a CUDA graph: it launches kernels and does nothing else.
     """
 
     name: str
+    recordable = False
 
     def __init__(self, device: torch.device, precision: str, num_classes: int, num_tasks: int) -> None:
         if precision not in PRECISIONS:
@@ -48,6 +50,10 @@ class Runtime(ABC):
         Returns:
             float32 on the device; fastest where it lies channels last in memory.
         """
+
+    def unrecorded(self, pixels: torch.Tensor) -> Outputs:
+        """The same as a call, without CUDA graphs of the runtime's own."""
+        return self(pixels)
 
     def part(
         self,

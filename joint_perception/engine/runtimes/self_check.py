@@ -6,9 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from joint_perception.engine.frame import Prediction
     from joint_perception.network import Outputs
 
 LEAST_LABELS = 0.99
@@ -44,6 +46,18 @@ def agreement(outputs: Outputs, reference: Outputs) -> Agreement:
     plain = reference.depth.double().abs()
     error = (outputs.depth.double().abs() - plain).abs() / plain.clamp_min(1e-3)
     return Agreement(float(labels), float(error.mean()))
+
+
+def disagreement(found: Prediction, plain: Prediction) -> str:
+    """In what a prediction differs from the plain way's, by the same measure; empty: in too little to matter."""
+    labels = float(np.mean(found.labels == plain.labels))
+    with np.errstate(invalid="ignore"):
+        error = np.abs(found.depth - plain.depth) / np.maximum(plain.depth, 1e-3)
+    depth = float(np.mean(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
+    measured = float(np.mean(np.isfinite(found.depth) == np.isfinite(plain.depth)))
+    if labels >= LEAST_LABELS and measured >= LEAST_LABELS and depth <= MOST_DEPTH_ERROR:
+        return ""
+    return f"{labels:.2%} of labels equal, {measured:.2%} measured alike, depth {depth:.2%} off"
 
 
 def check_pixels(device: torch.device) -> torch.Tensor:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from joint_perception.engine.device.cuda_graphs import CudaGraphs
 from joint_perception.engine.errors import RuntimeUnavailableError
 from joint_perception.engine.preprocess import normalised
-from joint_perception.engine.runtimes.cuda_graphs import CudaGraphs
 from joint_perception.engine.runtimes.graph import PixelNetwork
 from joint_perception.engine.runtimes.runtime import Runtime
 from joint_perception.network import Outputs
@@ -35,6 +35,8 @@ class PlainRuntime(Runtime):
 
     def __init__(self, network: JointNetwork, device: torch.device) -> None:
         super().__init__(device, "fp32", network.num_classes, network.num_tasks)
+        if device.type == "cuda":  # pragma: no cover (needs CUDA)
+            torch.backends.cudnn.allow_tf32 = False  # which is torch's default, and has 10 bits of float32's 23
         # Channels last: the layout that CPU and GPU convolutions want; no value changes its place.
         self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -57,6 +59,7 @@ class TorchRuntime(Runtime):
     """
 
     name = "torch"
+    recordable = True
 
     def __init__(self, network: JointNetwork, device: torch.device, precision: str = "fp32") -> None:
         super().__init__(device, precision, network.num_classes, network.num_tasks)
@@ -65,11 +68,15 @@ class TorchRuntime(Runtime):
                 "runtime 'torch' has precision fp16 on CUDA devices only, and the device is the CPU; use bf16 or fp32"
             )
         self.graph = PixelNetwork(network, DTYPES[precision]).to(device)
-        self._run = CudaGraphs(self.graph) if device.type == "cuda" else self.graph
+        self._graphs = CudaGraphs(device)
 
     def __call__(self, pixels: torch.Tensor) -> Outputs:
         """As of `Runtime`."""
-        return as_outputs(self._run(pixels))
+        return as_outputs(self._graphs("heads", self.graph, pixels))
+
+    def unrecorded(self, pixels: torch.Tensor) -> Outputs:
+        """As of `Runtime`."""
+        return as_outputs(self.graph(pixels))
 
 
 def as_outputs(heads: tuple[torch.Tensor, ...]) -> Outputs:
