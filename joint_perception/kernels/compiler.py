@@ -34,10 +34,10 @@ def compiled(*, finite: bool = False) -> Callable[[Callable[..., Any]], Callable
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            made: Callable[..., Any] = njit(cache=True, nogil=True, fastmath=finite)(function)
+            made: Callable[..., Any] = njit(cache=True, nogil=True, fastmath=finite, error_model="numpy")(function)
         except RuntimeError as error:  # nowhere to keep it
             _log.info("compiled loops are not kept: %s", error)
-            made = njit(nogil=True, fastmath=finite)(function)
+            made = njit(nogil=True, fastmath=finite, error_model="numpy")(function)
         return made
 
     return decorate

@@ -13,6 +13,7 @@ from joint_perception.kernels.upsampling import decide, mix
 
 _VOID = 255
 _LEAST = np.float32(-3e38)
+_MOST_PHASES = 9
 
 
 @compiled()
@@ -34,6 +35,25 @@ def _spread(low, first, second, share, label, values, most, labels):
         greater = value > most[x]
         most[x] = value if greater else most[x]
         labels[x] = label if greater else labels[x]
+
+
+@compiled(finite=True)
+def _spread_phases(padded, phases, label, values, most, labels):
+    """`_spread` for pixels that lie phase after phase; `padded` has its first and its last logit twice."""
+    source = padded.shape[0] - 2
+    for phase in range(phases):
+        place = (np.float32(phase) + np.float32(0.5)) / np.float32(phases) + np.float32(0.5)
+        shift = np.int64(place)
+        share = place - np.float32(shift)
+        rest = np.float32(1) - share
+        start = phase * source
+        for i in range(source):
+            # Unsigned, as above. No slices: each would count its references, twice for each of these short loops.
+            x, west = np.uint64(start + i), np.uint64(shift + i)
+            value = padded[west] * rest + padded[np.uint64(shift + i + 1)] * share
+            values[x] = value
+            labels[x] = label if value > most[x] else labels[x]
+            most[x] = max(value, most[x])
 
 
 @compiled(finite=True)
@@ -61,11 +81,14 @@ def _accumulate(values, factors, total):
 
 
 @compiled()
-def _conclude(ids, total, min_confidence, labels, confidence):
-    for x in range(labels.shape[0]):
-        sure = np.float32(1) / total[x]
-        confidence[x] = sure
-        labels[x] = ids[x] if sure >= min_confidence else _VOID
+def _conclude(ids, total, phases, min_confidence, labels, confidence):
+    """Label and confidence of the pixels of a row, which lie phase after phase."""
+    source = labels.shape[0] // phases
+    for phase in range(phases):
+        for i in range(source):
+            sure = np.float32(1) / total[phase * source + i]
+            confidence[phases * i + phase] = sure
+            labels[phases * i + phase] = ids[phase * source + i] if sure >= min_confidence else _VOID
 
 
 @compiled()
@@ -85,12 +108,19 @@ def decide_confidently(
     labels,
     confidence,
 ):
-    """As `upsampling.decide`, which does the rows next to a logit that is not finite; `confidence` is wanted."""
+    """As `upsampling.decide`, which does the rows next to a logit that is not finite; `confidence` is wanted.
+
+    Where a row is a whole number of times as wide as the logits', as it is for most cameras, the pixels between two
+    neighbours are at one of that many places, again and again: each place is a phase. Pixels of one phase lie side by
+    side in what is computed, so that neither logits nor neighbours are gathered one by one.
+    """
     width, source = labels.shape[1], logits.shape[1]
+    phases = width // source if width % source == 0 and width < _MOST_PHASES * source else 1
     log2_e = np.float32(1.4426950408889634) * inverse_temperature
     upper, lower = np.empty((count, source), np.float32), np.empty((count, source), np.float32)
     upper_is, lower_is = -1, -1
-    low, rows = np.empty(source, np.float32), np.empty((count, width), np.float32)
+    padded, rows = np.empty(source + 2, np.float32), np.empty((count, width), np.float32)
+    low = padded[1 : source + 1]
     most, total, ids = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.int32)
     powers = np.empty(width, np.int32)
     for y in range(labels.shape[0]):
@@ -114,6 +144,8 @@ def decide_confidently(
                 confidence[own],
             )
             continue
+        if top == lower_is:  # one row further down: what was below is above
+            upper, lower, upper_is, lower_is = lower, upper, lower_is, upper_is
         if top != upper_is:
             _turned(logits[top, :, first : first + count], upper)
             upper_is = top
@@ -123,8 +155,12 @@ def decide_confidently(
         most[:], ids[:], total[:] = _LEAST, 0, 0
         for c in range(count):
             mix(upper[c], lower[c], y_share[y], low)
-            _spread(low, x_first, x_second, x_share, c, rows[c], most, ids)
+            if phases == 1:
+                _spread(low, x_first, x_second, x_share, c, rows[c], most, ids)
+                continue
+            padded[0], padded[source + 1] = low[0], low[source - 1]
+            _spread_phases(padded, phases, np.int32(c), rows[c], most, ids)
         for c in range(count):
             _powers(rows[c], most, log2_e, powers)
             _accumulate(rows[c], powers.view(np.float32), total)
-        _conclude(ids, total, min_confidence, labels[y], confidence[y])
+        _conclude(ids, total, phases, min_confidence, labels[y], confidence[y])

@@ -96,6 +96,21 @@ def test_numbers_that_are_none_are_trusted_by_nobody_and_their_surroundings_stay
     np.testing.assert_allclose(fast.depth, plain.depth, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 5, 7, 8, 9, 12])
+@pytest.mark.parametrize("width", [1, 2, 13, 40])
+def test_rows_a_whole_number_of_times_as_wide(columns, width):
+    rng = np.random.default_rng(columns)
+    segm = rng.normal(0, 3, (1, 46, 3, width)).astype(np.float32)
+    domain, size = get_domain("nyud_kitti"), (9, columns * width)
+
+    fast, plain = both(segm, np.ones((1, 1, 3, width), np.float32), size, Reading(domain))
+
+    sure = leads(segm, size, domain) > 1e-4
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(fast.labels[sure], plain.labels[sure])
+    np.testing.assert_allclose(fast.confidence, plain.confidence, atol=2e-5)
+
+
 @pytest.mark.parametrize("size", [(48, 64), (350, 1200)])
 def test_doubtful_labels_and_readings(size):
     rng = np.random.default_rng(0)
