@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine alone, in this process: each runtime and precision that can be had here, in turn, and the peer's way."""
+"""The engine alone, in this process: each runtime and precision that can be had here, in turn, and the peer's way.
+
+From images on the host to labels and depth there.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +182,7 @@ class Engines:
             for frame in frames:
                 module.predict(network, frame.image)
         else:
-            self._engines[name].predict(frames, stopwatch)
+            self._engines[name].predict(frames, stopwatch, wanted=())  # labels and depth, as the peer gives
         total, used = time.perf_counter() - start, time.process_time() - cpu
         if not counts:
             return
