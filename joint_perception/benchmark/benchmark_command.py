@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import argparse
 
-PARTS = ("engine", "end_to_end", "batch", "outpaced", "roofline")
+PARTS = ("engine", "end_to_end", "batch", "outpaced", "roofline", "profile")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:

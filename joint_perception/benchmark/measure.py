@@ -18,11 +18,12 @@ from joint_perception.benchmark.engines import PLAIN, Engines, device_name
 from joint_perception.benchmark.errors import BenchmarkError
 from joint_perception.benchmark.growth import Growth
 from joint_perception.benchmark.machine import machine
+from joint_perception.benchmark.profile import SEEN, profiled
 from joint_perception.benchmark.rig import Rig
 from joint_perception.benchmark.roofline import ceilings, roofline, work
 from joint_perception.benchmark.stills import Stills, name_of, parse_size
 from joint_perception.benchmark.variants import PEER, Variant, node_variants
-from joint_perception.engine import EngineError
+from joint_perception.engine import EngineError, load_engine
 from joint_perception.engine.devices import select_device
 from joint_perception.network import load_network, resolve_weights
 
@@ -92,6 +93,8 @@ class Measurement:
                 self._batch()
             if "roofline" in self._parts:
                 self._roofline()
+            if "profile" in self._parts:
+                self._profile()
             if self._growth:
                 self._grow()
 
@@ -178,6 +181,20 @@ class Measurement:
         self.results["roofline"] = {
             name_of(size): roofline(work(network, size[::-1]), measured) for size in self._sizes
         }
+
+    def _profile(self) -> None:
+        for precision in dict.fromkeys(variant.precision for variant in self._variants):
+            runtimes = [variant.runtime for variant in self._variants if variant.precision == precision]
+            runtime = next((name for name in runtimes if name in SEEN), "torch")
+            self._say(f"profile of {runtime} {precision}")
+            try:
+                engine = load_engine(self._weights, device=self._device, runtime=runtime, precision=precision)
+            except EngineError as error:
+                tqdm.write(f"no profile of {runtime} {precision}: {error}", file=sys.stderr)
+                continue
+            for size in self._sizes:
+                rows = self.results.setdefault("profile", {}).setdefault(name_of(size), {})
+                rows[f"{runtime}_{precision}"] = profiled(engine, self._stills.of(size)[0].frame)
 
     def _grow(self) -> None:
         if not self._variants:

@@ -61,6 +61,9 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
                           results.get("engine_accuracy", {}).get(size, {}))  # fmt: skip
     for size, rows in results.get("roofline", {}).items():
         yield _roofline(f"The least that the network can take at {size}", rows)
+    for size, engines in results.get("profile", {}).items():
+        for name, rows in engines.items():
+            yield _profile(f"Where the time of the engine {name} goes at {size}, under the profiler", rows)
     if results.get("outpaced"):
         yield _outpaced(results["outpaced"])
     for what, points in results.get("growth", {}).items():
@@ -138,6 +141,12 @@ def _roofline(title: str, rows: Mapping[str, Any]) -> Table:
     header = ("precision", "GMAC", "GMAC/s", "compute ms", "MB", "GB/s", "memory ms")
     keys = ("gmac", "gmac_s", "compute_ms", "mb", "gb_s", "memory_ms")
     return Table(title, header, [(name, *(figure(row[key], 2) for key in keys)) for name, row in rows.items()])
+
+
+def _profile(title: str, rows: Mapping[str, Any]) -> Table:
+    header = ("kernel or operation", "ms a frame", "share", "calls a frame")
+    cells = [(name, figure(row["ms"], 3), f"{row['share']:.1%}", f"{row['calls']:g}") for name, row in rows.items()]
+    return Table(title, header, cells)
 
 
 def _growth(title: str, what: str, points: Mapping[str, Any]) -> Table:
