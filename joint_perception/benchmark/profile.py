@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from torch.autograd import DeviceType
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def profiled(engine: Engine, frame: Frame) -> dict[str, dict[str, float]]:
 
     Returns:
         By name of the kernel, copy or operation `ms` a frame, `share` 0..1 of the frame's time under the profiler, and
-        `calls` a frame. `OTHERS` is the sum of the shorter ones; `WAITING` is when none ran: launching, waiting, Python.
+        `calls` a frame. `OTHERS` is the sum of the shorter ones, `WAITING` when none ran: launching, waiting, Python.
     """
     on_gpu = engine.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]

@@ -59,16 +59,20 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
         for batch, rows in batches.items():
             yield _engine(f"Engine alone at {size}, {batch.replace('_', ' ')} (ms a batch)", rows,
                           results.get("engine_accuracy", {}).get(size, {}))  # fmt: skip
-    for size, rows in results.get("roofline", {}).items():
-        yield _roofline(f"The least that the network can take at {size}", rows)
-    for size, engines in results.get("profile", {}).items():
-        for name, rows in engines.items():
-            yield _profile(f"Where the time of the engine {name} goes at {size}, under the profiler", rows)
+    yield from _of_the_network(results)
     if results.get("outpaced"):
         yield _outpaced(results["outpaced"])
     for what, points in results.get("growth", {}).items():
         if points:
             yield _growth(f"Growth with {what}", what, points)
+
+
+def _of_the_network(results: Mapping[str, Any]) -> Iterator[Table]:
+    for size, rows in results.get("roofline", {}).items():
+        yield _roofline(f"The least that the network can take at {size}", rows)
+    for size, engines in results.get("profile", {}).items():
+        for name, rows in engines.items():
+            yield _profile(f"Where the time of the engine {name} goes at {size}, under the profiler", rows)
 
 
 def machine_line(results: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from joint_perception.geometry.cloud import PointSet
+from joint_perception.geometry.cloud import FIELDS, PointSet
 from joint_perception.kernels import available
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from joint_perception.geometry.cloud import Cloud
     from joint_perception.geometry.ground import Plane
 
-_CELL_BITS = 21  # of each axis in a key of 64 bits
+# Of each axis in a key of 64 bits (`kernels.voxels` has the same): cubes of a centimetre up to ten kilometres away.
+CELL_BITS = 21
 
 
 @dataclass(frozen=True)
@@ -57,25 +58,40 @@ def make_obstacles(
     """
     left_out = np.zeros(256, bool)
     left_out[[*floor, *excluded]] = True
-    keep = cloud.valid & ~left_out[cloud.labels & 0xFF]
-    data = cloud.data[keep]
+    if available():
+        return PointSet(_compiled(cloud.data.reshape(-1, len(FIELDS)), left_out, ground, options))
+    return PointSet(_plain(cloud.data.reshape(-1, len(FIELDS)), left_out, ground, options))
+
+
+def _compiled(
+    data: npt.NDArray[np.float32], left_out: npt.NDArray[np.bool_], ground: Plane | None, options: ObstacleOptions
+) -> npt.NDArray[np.float32]:
+    """One pass over the points, and one over the cubes of those that are left."""
+    from joint_perception.kernels import voxels  # noqa: PLC0415 (needs Numba)
+
+    plane = np.array([0, 0, 0, 0] if ground is None else [*ground.normal, ground.offset], np.float32)
+    low, high = (-math.inf, math.inf) if ground is None else (options.min_height, options.max_height)
+    limits = np.array([low, high, options.max_range, options.voxel_size], np.float32)
+    indices, keys = np.empty(len(data), np.int64), np.empty(len(data), np.int64)
+    count = voxels.select(data, data.view(np.uint32), left_out, plane, limits, indices, keys)
+    indices = indices[:count]
+    return data[indices[voxels.first_of_each(keys[:count])] if options.voxel_size > 0 else indices]
+
+
+def _plain(
+    data: npt.NDArray[np.float32], left_out: npt.NDArray[np.bool_], ground: Plane | None, options: ObstacleOptions
+) -> npt.NDArray[np.float32]:
+    """The same in NumPy, a pass for each operation."""
+    data = data[np.isfinite(data[:, 2]) & ~left_out[data.view(np.uint32)[:, 4] & 0xFF]]
     if ground is not None:
         height = ground.height(data[:, :3])
-        data = data[(height >= options.min_height) & (height <= options.max_height)]
+        low, high = np.float32(options.min_height), np.float32(options.max_height)
+        data = data[(height >= low) & (height <= high)]
     if options.max_range < math.inf:
-        data = data[np.linalg.norm(data[:, :3], axis=1) <= options.max_range]
+        data = data[np.sqrt(np.square(data[:, :3]).sum(axis=1)) <= np.float32(options.max_range)]
     if options.voxel_size > 0:
-        data = data[_first_of_each_cube(data[:, :3], options.voxel_size)]
-    return PointSet(np.ascontiguousarray(data))
-
-
-def _first_of_each_cube(xyz: npt.NDArray[np.float32], size: float) -> npt.NDArray[np.intp]:
-    # Of 64 bits an axis gets 21: cubes of a centimetre up to ten kilometres away.
-    half = 1 << (_CELL_BITS - 1)
-    cells = np.clip(np.floor(xyz / np.float32(size)), -half, half - 1).astype(np.int64) + half
-    keys = (cells[:, 0] << (2 * _CELL_BITS)) | (cells[:, 1] << _CELL_BITS) | cells[:, 2]
-    if available():
-        from joint_perception.kernels.voxels import first_of_each  # noqa: PLC0415 (needs Numba)
-
-        return first_of_each(keys)
-    return np.sort(np.unique(keys, return_index=True)[1])
+        half = 1 << (CELL_BITS - 1)
+        cells = np.clip(np.floor(data[:, :3] / np.float32(options.voxel_size)), -half, half - 1).astype(np.int64) + half
+        keys = (cells[:, 0] << (2 * CELL_BITS)) | (cells[:, 1] << CELL_BITS) | cells[:, 2]
+        data = data[np.sort(np.unique(keys, return_index=True)[1])]
+    return np.ascontiguousarray(data)

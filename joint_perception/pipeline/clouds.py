@@ -123,7 +123,7 @@ class CloudMaker:
             return None
         if source == "given":
             return Plane.from_mounting(settings["obstacles.camera_height"], settings["obstacles.camera_pitch"])
-        on_floor = np.isin(cloud.labels, list(floor)) & cloud.valid
+        on_floor = label_table(floor)[cloud.labels] & cloud.valid
         self._ground = fit_ground(cloud.xyz[on_floor]) or self._ground
         return self._ground
 

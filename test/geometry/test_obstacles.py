@@ -7,13 +7,38 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from planes import CAMERA, depth_of
 
-from joint_perception.geometry import ObstacleOptions, Plane, make_cloud, make_obstacles
+from joint_perception.geometry import ObstacleOptions, Plane, make_cloud, make_obstacles, obstacles
 
 FLOOR, BOX, SKY = 1, 2, 3
 GROUND = Plane.from_mounting(1.0)
 ALL = ObstacleOptions(min_height=-math.inf, max_height=math.inf, voxel_size=0.0)
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**31),
+    st.integers(0, 300),
+    st.sampled_from([None, GROUND, Plane((0.1, -0.99, 0.05), 0.7)]),
+    st.sampled_from([(0.1, 2.0), (-math.inf, math.inf), (0.5, 0.6)]),
+    st.sampled_from([math.inf, 3.0]),
+    st.sampled_from([0.0, 0.05, 1.3, 1e-6]),
+)
+def test_the_compiled_pass_chooses_the_same_points(seed, count, ground, heights, far, size):
+    rng = np.random.default_rng(seed)
+    data = rng.normal(0, 2, (count, 6)).astype(np.float32)
+    data[rng.random(count) < 0.2, 2] = np.nan
+    data.view(np.uint32)[:, 4] = rng.integers(0, 6, count)
+    left_out = np.zeros(256, bool)
+    left_out[[1, 4]] = True
+    options = ObstacleOptions(*heights, far, size)
+
+    fast, plain = (way(data, left_out, ground, options) for way in (obstacles._compiled, obstacles._plain))
+
+    np.testing.assert_array_equal(fast, plain)
 
 
 @pytest.fixture
