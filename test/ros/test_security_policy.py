@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 import rclpy
-from own_domain import domain_of
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -20,10 +20,11 @@ LABEL_INFO = "label_info"  # published where vision_msgs is installed
 SIDES = {"publish": "topics", "subscribe": "topics", "reply": "services", "request": "services"}
 
 
-def permissions(enclave):
-    """Sides of the only profile of an enclave to the full names that are allowed."""
+def permissions(enclave, namespace):
+    """Of an enclave's only profile the node's name, and sides to the full names that it may open in a namespace."""
     (profile,) = ET.parse(POLICY).findall(f"enclaves/enclave[@path='{enclave}']/profiles/profile")
-    namespace, node = profile.get("ns"), profile.get("node")
+    assert profile.get("ns") == "/"
+    node = profile.get("node")
     allowed = {side: set() for side in SIDES}
     for element in profile:
         ((side, verdict),) = element.attrib.items()
@@ -32,7 +33,7 @@ def permissions(enclave):
         assert len(set(names)) == len(names)
         assert not allowed[side] & set(names), "a name stands once"
         allowed[side] |= set(names)
-    return node, namespace, allowed
+    return node, allowed
 
 
 def resolved(name, namespace, node):
@@ -45,20 +46,22 @@ def resolved(name, namespace, node):
 
 @pytest.fixture(scope="module")
 def opened(checkpoints):
-    """Full names that an active node has opened, by side."""
-    # The graph is asked by the node's name: no other node of that name may be heard. One context for all three, since
-    # another one would hear of the nodes before that are no more.
+    """Names that an active node has opened, by side; its name and namespace."""
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=domain_of("security policy"))
+    rclpy.init(context=context)
 
     def start(**parameters):
+        # The graph is asked by the node's name: in a namespace of its own it is nobody else's, be it another test's, or
+        # of one destroyed before, which goes with its last reference and takes the names of another like it along.
+        namespace = f"/policy_{uuid.uuid4().hex}"
         given = {"weights": str(checkpoints(6)), "device": "cpu", "runtime": "torch", "autostart": False, **parameters}
         overrides = [Parameter(name, value=value) for name, value in given.items()]
-        node = PerceptionNode(context=context, parameter_overrides=overrides)
+        node = PerceptionNode(context=context, parameter_overrides=overrides, namespace=namespace)
         try:
             assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
             assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-            who = node.get_name(), node.get_namespace()
+            assert node.get_namespace() == namespace
+            who = node.get_name(), namespace
             found = {
                 "publish": node.get_publisher_names_and_types_by_node(*who),
                 "subscribe": node.get_subscriber_names_and_types_by_node(*who),
@@ -79,25 +82,23 @@ def opened(checkpoints):
     ids=["one camera", "two cameras"],
 )
 def test_the_permissions_are_what_the_node_opens(enclave, parameters, opened):
-    node, namespace, allowed = permissions(enclave)
+    (name, namespace), found = opened(**parameters)
+
+    node, allowed = permissions(enclave, namespace)
     if label_info_type() is None:
-        allowed["publish"] = {name for name in allowed["publish"] if not name.endswith(f"/{LABEL_INFO}")}
-
-    who, found = opened(**parameters)
-
-    assert who == (node, namespace)
+        allowed["publish"] = {topic for topic in allowed["publish"] if not topic.endswith(f"/{LABEL_INFO}")}
+    assert name == node
     assert found == allowed
 
 
 def test_label_info_may_be_published_for_each_camera():
     for enclave, cameras in (("/joint_perception", [""]), ("/joint_perception_cameras", ["/front", "/rear"])):
-        published = permissions(enclave)[2]["publish"]
+        published = permissions(enclave, "/")[1]["publish"]
         assert {f"/joint_perception{camera}/{LABEL_INFO}" for camera in cameras} <= published
 
 
 def test_a_name_that_is_missing_or_too_much_is_seen(opened):
     """The comparison above can fail: with simulated time the node hears /clock, which the policy does not allow."""
-    _, _, allowed = permissions("/joint_perception")
-    _, found = opened(use_sim_time=True)
+    (_, namespace), found = opened(use_sim_time=True)
 
-    assert found["subscribe"] - allowed["subscribe"] == {"/clock"}
+    assert found["subscribe"] - permissions("/joint_perception", namespace)[1]["subscribe"] == {"/clock"}

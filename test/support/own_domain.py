@@ -10,7 +10,7 @@ from zlib import crc32
 TESTS = Path(__file__).parents[1]
 SAFE = 101  # domains 1..101 use no ephemeral port of Linux
 # Test files that need a domain besides their room's.
-APART = ("killed nodes", "security policy")
+APART = ("killed nodes",)
 NAMES = (*sorted(path.name for path in TESTS.iterdir() if path.is_dir()), *APART)
 
 
