@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +46,22 @@ class Plane:
 
     def height(self, xyz: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Metres above the plane of (..., 3) points: (...); NaN where a point is."""
-        # No matrix product: BLAS would wake its threads for it, which then wait for more at full speed on the cores
-        # that the next frame needs (50 ms of it became 95).
-        x, y, z = np.array(self.normal, np.float32)
-        heights: npt.NDArray[np.float32] = xyz[..., 0] * x + xyz[..., 1] * y + xyz[..., 2] * z + np.float32(self.offset)
+        heights: npt.NDArray[np.float32] = _dot(xyz, np.array(self.normal, np.float32)) + np.float32(self.offset)
         return heights
+
+
+def _dot(points: npt.NDArray[Any], vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Products of (..., 3) points with one vector, (3,), or of (N, 3) points with each of (M, 3): (N, M).
+
+    Not `@`: BLAS would wake its threads for it, which then wait for more at full speed, on the cores that the next
+    frame needs (50 ms of it became 95).
+    """
+    if vectors.ndim > 1:
+        points = points[:, None]
+    products: npt.NDArray[Any] = points[..., 0] * vectors[..., 0]
+    products += points[..., 1] * vectors[..., 1]
+    products += points[..., 2] * vectors[..., 2]
+    return products
 
 
 def fit_ground(xyz: npt.NDArray[np.float32], tolerance: float = 0.05) -> Plane | None:
@@ -82,15 +94,17 @@ def fit_ground(xyz: npt.NDArray[np.float32], tolerance: float = 0.05) -> Plane |
     normals, offsets = normals[level], offsets[level]
     if not len(normals):
         return None
-    inside = np.abs(points @ normals.T + offsets) <= allowed[:, None]
+    inside = np.abs(_dot(points, normals) + offsets) <= allowed[:, None]
     on = inside[:, inside.sum(axis=0).argmax()]
     if on.sum() < max(_ENOUGH, len(points) // 4):
         return None
     for _ in range(2):  # again with the inliers of the better plane
         centre = points[on].mean(axis=0)
-        normal = np.linalg.svd(points[on] - centre, full_matrices=False)[2][2]
-        offset = -float(normal @ centre)
-        on = np.abs(points @ normal + offset) <= allowed
+        apart = points[on] - centre
+        # The direction in which they spread least; of 3x3 numbers, not of all points, for the same reason.
+        normal = np.linalg.eigh(np.einsum("ij,ik->jk", apart, apart))[1][:, 0]
+        offset = -float(_dot(centre, normal))
+        on = np.abs(_dot(points, normal) + offset) <= allowed
         if on.sum() < _ENOUGH:
             return None
     if normal[1] > 0:  # y points down
