@@ -237,8 +237,8 @@ def _plain(
     return cloud
 
 
-def label_table(excluded: Collection[int]) -> npt.NDArray[np.bool_]:
-    """(256,) bool: which labels get no point."""
-    dropped = np.zeros(256, bool)
-    dropped[list(excluded)] = True
-    return dropped
+def label_table(labels: Collection[int]) -> npt.NDArray[np.bool_]:
+    """(256,) bool: whether a label is one of these."""
+    among = np.zeros(256, bool)
+    among[list(labels)] = True
+    return among

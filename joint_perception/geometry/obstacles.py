@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from joint_perception.geometry.cloud import FIELDS, PointSet
+from joint_perception.geometry.cloud import FIELDS, PointSet, label_table
 from joint_perception.kernels import available
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from joint_perception.geometry.ground import Plane
 
 # Of each axis in a key of 64 bits (`kernels.voxels` has the same): cubes of a centimetre up to ten kilometres away.
-CELL_BITS = 21
+_CELL_BITS = 21
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,8 @@ def make_obstacles(
     Returns:
         (N, 6) points, no NaN among them, in the order of the image's rows; of each cube the first.
     """
-    left_out = np.zeros(256, bool)
-    left_out[[*floor, *excluded]] = True
-    if available():
-        return PointSet(_compiled(cloud.data.reshape(-1, len(FIELDS)), left_out, ground, options))
-    return PointSet(_plain(cloud.data.reshape(-1, len(FIELDS)), left_out, ground, options))
+    choose = _compiled if available() else _plain
+    return PointSet(choose(cloud.data.reshape(-1, len(FIELDS)), label_table([*floor, *excluded]), ground, options))
 
 
 def _compiled(
@@ -90,8 +87,8 @@ def _plain(
     if options.max_range < math.inf:
         data = data[np.sqrt(np.square(data[:, :3]).sum(axis=1)) <= np.float32(options.max_range)]
     if options.voxel_size > 0:
-        half = 1 << (CELL_BITS - 1)
+        half = 1 << (_CELL_BITS - 1)
         cells = np.clip(np.floor(data[:, :3] / np.float32(options.voxel_size)), -half, half - 1).astype(np.int64) + half
-        keys = (cells[:, 0] << (2 * CELL_BITS)) | (cells[:, 1] << CELL_BITS) | cells[:, 2]
+        keys = (cells[:, 0] << (2 * _CELL_BITS)) | (cells[:, 1] << _CELL_BITS) | cells[:, 2]
         data = data[np.sort(np.unique(keys, return_index=True)[1])]
     return np.ascontiguousarray(data)

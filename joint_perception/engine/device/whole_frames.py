@@ -51,11 +51,6 @@ class WholeFrames:
         self._tables: Recent[tuple[torch.Tensor, ...]] = Recent()
         self._batches = 0
 
-    @property
-    def refusal(self) -> str:
-        """Why kernels are launched one by one on a GPU; empty: they are not."""
-        return self._graphs.refusal
-
     def __call__(
         self,
         frames: Sequence[Frame],

@@ -123,8 +123,8 @@ def _load_mat(path: Path, variable: str) -> npt.NDArray[Any]:
         raise DatasetError(f"nyud: there is no {path}; get {LAYOUT}")
     try:
         content = loadmat(path)
-    except (ValueError, OSError, NotImplementedError) as error:
-        raise DatasetError(f"{path} is not a readable MATLAB file: {error}") from error
+    except Exception as error:  # SciPy's reader raises of many kinds: cut off, another version, no such file at all
+        raise DatasetError(f"{path} is not a readable MATLAB file: {error}; download it again") from error
     if variable not in content:
         raise DatasetError(f"{path} has no variable {variable!r}; it is not the published file")
     return np.asarray(content[variable]).ravel()

@@ -144,6 +144,16 @@ def test_damaged_official_files_are_named(official):
         assert name in str(error.value)
 
 
+def test_small_files_that_were_cut_off_or_are_of_another_version_are_named(official):
+    root, _ = official
+    whole = (root / "splits.mat").read_bytes()
+    hdf5 = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400)
+    for content in (*(whole[:size] for size in (0, 3, 100, 124, 127, 130, len(whole) // 2, len(whole) - 1)), hdf5):
+        (root / "splits.mat").write_bytes(content)
+        with pytest.raises(DatasetError, match=r"splits\.mat (is not a readable MATLAB file|has no variable)"):
+            open_dataset("nyud", root, "test")
+
+
 def test_splits_that_are_missing_or_do_not_fit_are_named(official):
     root, _ = official
     savemat(root / "splits.mat", {"testNdxs": np.array([[6]])})
