@@ -12,6 +12,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from joint_perception.ros.memory import keep_memory
 from joint_perception.ros.node import PerceptionNode
+from joint_perception.ros.shared_memory import reclaim
 from joint_perception.ros.shutdown import shut_down
 
 if TYPE_CHECKING:
@@ -28,10 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 after an interrupt, 70 when the node gave up; see docs/reliability.md.
     """
     keep_memory()
+    left_behind = reclaim()
     rclpy.init(args=list(arguments) if arguments is not None else sys.argv)
     node = None
     try:
         node = PerceptionNode()
+        if left_behind.segments:
+            node.get_logger().info(
+                f"gave back {left_behind.size / 1e6:.0f} MB of shared memory, {left_behind.segments} segments of Fast "
+                "DDS that processes which were killed had left behind"
+            )
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
