@@ -38,6 +38,16 @@ def pytest_runtest_setup(item):
         use_profile(get_package_share_path("joint_perception"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the processes of a failed test said is part of its report, after a timeout too."""
+    report = yield
+    if report.failed and "tmp_path" in getattr(item, "funcargs", {}):
+        for log in sorted(item.funcargs["tmp_path"].rglob("*.log")):
+            report.sections.append((f"{log.name} ({report.when})", log.read_text(errors="replace")[-4000:]))
+    return report
+
+
 def pytest_configure(config):
     if config.getoption("--faults-long"):
         os.environ["JP_FAULTS_LONG"] = "1"  # hypothesis takes its numbers when the modules are imported
