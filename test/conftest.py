@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell leaves it for what it starts in the background; the processes of tests that are interrupted would
+        # inherit it, and never end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--faults-long"):
         os.environ["JP_FAULTS_LONG"] = "1"  # hypothesis takes its numbers when the modules are imported
 
