@@ -6,6 +6,7 @@ From images on the host to labels and depth there.
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections import defaultdict
@@ -163,6 +164,11 @@ class Engines:
             if series.total:
                 found.setdefault(name_of(size), {}).setdefault(f"batch_{batch}", {})[name] = series.results()
         return found
+
+    def release(self) -> None:
+        """Give back the memory of all but plain torch: gigabytes, and threads, beside the nodes measured next."""
+        self._engines, self._peer = {}, None
+        gc.collect()
 
     def _open(self, name: str) -> None:
         if name == PEER:

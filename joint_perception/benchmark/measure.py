@@ -131,6 +131,7 @@ class Measurement:
             }
         finally:
             self.results["engine"] = engines.results()
+            engines.release()
 
     def _leave_out(self, name: str, error: Exception) -> None:
         tqdm.write(f"variant {name} is left out: {error}", file=sys.stderr)
