@@ -176,7 +176,8 @@ def test_two_processes_are_one(tmp_path, write_blocks, configure, start_verb, lo
     )
     # Below those that the system gives away: one that it gave us and took back may go to another test's connection.
     port = random.SystemRandom().randrange(20_000, 32_000)
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    # Without the interface gloo looks the host's name up, which takes long where no name server answers.
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
     both = [
         start_verb(
             "train", path, "--out", tmp_path / "two", "--device", "cpu", RANK=str(rank), LOCAL_RANK=str(rank), **shared
