@@ -106,7 +106,9 @@ def test_an_engine_reads_a_part_as_it_reads_the_whole(domain):
     (alone,) = sections.predict([frame], wanted=())
 
     assert np.mean(found.labels == expected.labels) > 0.999
-    np.testing.assert_allclose(found.depth, expected.depth, rtol=1e-3)
+    np.testing.assert_allclose(
+        found.depth, expected.depth, rtol=1e-3, atol=1e-4
+    )  # a depth near 0 m is a difference of sums
     np.testing.assert_allclose(found.normals, expected.normals, atol=1e-3)
     np.testing.assert_array_equal(alone.labels, found.labels)
     assert alone.confidence is None
